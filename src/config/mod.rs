@@ -1,0 +1,93 @@
+//! The configuration: one TOML file and what the environment overrides of it, judged as a whole before anything starts.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use url::Url;
+
+use crate::clock::Time;
+use crate::domain::destination::Destination;
+use crate::domain::name::Name;
+use crate::domain::source::Source;
+
+/// The whole configuration, valid.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The vendors' side.
+    pub server: Server,
+    /// The questions' side.
+    pub api: Api,
+    /// Where everything is kept.
+    pub store: StoreSettings,
+    /// The senders, by name.
+    pub sources: Vec<Source>,
+    /// The receivers, by name.
+    pub destinations: Vec<Destination>,
+}
+
+/// Where vendors push.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// The address listened on.
+    pub listen: SocketAddr,
+    /// What vendors see, for printing push URLs and for signatures over URLs; without a slash at its end.
+    pub public_url: Option<Url>,
+    /// Networks whose `X-Forwarded-For` counts.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// Where questions are asked.
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// The address listened on.
+    pub listen: SocketAddr,
+    /// Whether requests to a loopback listener need no key.
+    pub anonymous: bool,
+    /// The keys, by name.
+    pub keys: BTreeMap<Name, ApiKey>,
+}
+
+/// What an API key opens.
+#[derive(Clone, Debug)]
+pub struct ApiKey {
+    /// SHA-256 of the key.
+    pub sha256: [u8; 32],
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// Until when.
+    pub expires: Option<Time>,
+}
+
+/// What a key may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Ask about events, messages, deliveries.
+    Read,
+    /// See callbacks as they came: bodies and headers.
+    Raw,
+    /// Pause, resume, retry, cancel, replay.
+    Operate,
+}
+
+/// Where everything is kept.
+#[derive(Clone, Debug)]
+pub struct StoreSettings {
+    /// The database file.
+    pub path: PathBuf,
+    /// How long things are kept.
+    pub retention: Retention,
+}
+
+/// How long things are kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// Callbacks.
+    pub callbacks: Duration,
+    /// Events.
+    pub events: Duration,
+    /// Attempts.
+    pub attempts: Duration,
+}

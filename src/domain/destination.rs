@@ -1,0 +1,69 @@
+//! A configured downstream URL: which events it wants, and how they are handed to it.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+use url::Url;
+
+use super::event::{Channel, EventType};
+use super::glob::Glob;
+use super::name::Name;
+use super::retry::RetrySchedule;
+use super::secret::Secret;
+
+/// A downstream URL with its subscription and its manners.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// Its name.
+    pub name: Name,
+    /// Where deliveries are posted.
+    pub url: Url,
+    /// Globs over event types; one must match.
+    pub events: Vec<Glob>,
+    /// The sources it wants; empty: all.
+    pub sources: Vec<Name>,
+    /// The channels it wants; empty: all, and events without one.
+    pub channels: Vec<Channel>,
+    /// Standard Webhooks secrets; every one of them signs.
+    pub secrets: Vec<Secret>,
+    /// Headers added to every attempt; names in small letters.
+    pub headers: Vec<(String, Secret)>,
+    /// What is posted.
+    pub format: Format,
+    /// The deadline of one attempt, from the first look-up to the last byte of the response.
+    pub timeout: Duration,
+    /// The most attempts at a time.
+    pub max_concurrency: usize,
+    /// When failures are tried again.
+    pub retry: RetrySchedule,
+    /// Whether it gets deliveries at all.
+    pub enabled: bool,
+    /// Networks that the address guard lets through for it.
+    pub allow_subnets: Vec<IpNet>,
+}
+
+/// What a destination is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// The event, as `application/json`.
+    #[default]
+    Event,
+    /// The event, as `application/cloudevents+json`.
+    CloudEvents,
+    /// The vendor's own bytes and content type.
+    Raw,
+}
+
+impl Destination {
+    /// Whether it wants an event of this type, source and channel. Alarms go only where a glob names them in so many words.
+    #[must_use]
+    pub fn wants(&self, kind: EventType, source: &Name, channel: Option<Channel>) -> bool {
+        let named =
+            |glob: &&Glob| glob.matches(kind.as_str()) && (!kind.is_alarm() || glob.names_alarms());
+        self.enabled
+            && self.events.iter().any(|glob| named(&glob))
+            && (self.sources.is_empty() || self.sources.contains(source))
+            && (self.channels.is_empty()
+                || channel.is_some_and(|channel| self.channels.contains(&channel)))
+    }
+}

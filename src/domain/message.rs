@@ -1,0 +1,245 @@
+//! A message's state: the ladder, and the fold that is right for any order and any repetition of the same events.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{Channel, Direction, Draft, EventType, MessageError, Party};
+use super::name::Name;
+use crate::clock::Time;
+
+/// The ladder, lowest rung first. A message's state is the highest rung that any of its events reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Waiting at the vendor.
+    Queued,
+    /// Handed to the operator or channel.
+    Sent,
+    /// Will not arrive, unless a later receipt says that it did: vendors retry.
+    Failed,
+    /// On the recipient's device.
+    Delivered,
+    /// Seen by the recipient.
+    Read,
+}
+
+impl State {
+    /// Every rung, lowest first.
+    pub const ALL: [Self; 5] =
+        [Self::Queued, Self::Sent, Self::Failed, Self::Delivered, Self::Read];
+
+    /// The state's word on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+            Self::Delivered => "delivered",
+            Self::Read => "read",
+        }
+    }
+
+    /// The state of our own word for it.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// The rungs that one leg of a message has seen: a set, so that order and repetition can't matter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rungs(u8);
+
+impl Rungs {
+    fn add(&mut self, state: State) {
+        self.0 |= Self::bit(state);
+    }
+
+    /// The highest rung of the set.
+    #[must_use]
+    pub fn highest(self) -> Option<State> {
+        State::ALL.into_iter().rev().find(|state| self.has(*state))
+    }
+
+    /// Whether the leg was reported both failed and arrived, in whichever order.
+    #[must_use]
+    pub fn contradictory(self) -> bool {
+        self.has(State::Failed) && (self.has(State::Delivered) || self.has(State::Read))
+    }
+
+    fn has(self, state: State) -> bool {
+        self.0 & Self::bit(state) != 0
+    }
+
+    fn bit(state: State) -> u8 {
+        match state {
+            State::Queued => 1,
+            State::Sent => 2,
+            State::Failed => 4,
+            State::Delivered => 8,
+            State::Read => 16,
+        }
+    }
+}
+
+/// The folded state of one vendor message. Identity is (source, instance, id).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// The source's name.
+    pub source: Name,
+    /// The vendor's code.
+    pub vendor: String,
+    /// The instance, where the vendor has several senders in one account.
+    pub instance: Option<String>,
+    /// The vendor's id of the message.
+    pub id: String,
+    /// What each channel that it went over has reported; `None` stands for events that named no channel.
+    pub legs: Vec<Leg>,
+    /// The channel of its first event.
+    pub channel: Option<Channel>,
+    /// The direction that an event first gave.
+    pub direction: Option<Direction>,
+    /// Who wrote it.
+    pub from: Option<Party>,
+    /// Whom it went to.
+    pub to: Option<Party>,
+    /// Fixed by the first event that names one.
+    pub conversation: Option<String>,
+    /// The sender's own id of it.
+    pub client_ref: Option<String>,
+    /// When each rung was first reached, by the events' own times; `received` for the arrival of an inbound one.
+    pub times: BTreeMap<String, Time>,
+    /// The latest failure's reason, with its time.
+    pub error: Option<(Time, MessageError)>,
+    /// When the last event about it was received.
+    pub updated_at: Time,
+}
+
+/// One channel's part in a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leg {
+    /// The channel.
+    pub channel: Option<Channel>,
+    /// What it reported.
+    pub rungs: Rungs,
+}
+
+impl Message {
+    /// The message that `draft` is about, before anything is folded into it; `None` if it is about no message.
+    #[must_use]
+    pub fn about(source: &Name, draft: &Draft) -> Option<Self> {
+        let part = draft.data.message.as_ref().filter(|_| draft.kind.is_about_a_message())?;
+        Some(Self {
+            source: source.clone(),
+            vendor: draft.data.vendor.clone(),
+            instance: draft.data.instance.clone(),
+            id: part.id.clone(),
+            legs: Vec::new(),
+            channel: None,
+            direction: None,
+            from: None,
+            to: None,
+            conversation: None,
+            client_ref: None,
+            times: BTreeMap::new(),
+            error: None,
+            updated_at: Time::from_millis(0),
+        })
+    }
+
+    /// The highest rung of its highest leg; an inbound message that nobody reported on has none.
+    #[must_use]
+    pub fn state(&self) -> Option<State> {
+        self.legs.iter().filter_map(|leg| leg.rungs.highest()).max()
+    }
+
+    /// Whether one of its legs was reported both failed and arrived.
+    #[must_use]
+    pub fn contradictory(&self) -> bool {
+        self.legs.iter().any(|leg| leg.rungs.contradictory())
+    }
+
+    /// Takes in one more event about this message, received at `received_at`.
+    pub fn fold(&mut self, draft: &Draft, received_at: Time) {
+        self.updated_at = self.updated_at.max(received_at);
+        self.channel = self.channel.or(draft.data.channel);
+        let Some(part) = &draft.data.message else { return };
+        keep_first(&mut self.conversation, part.conversation.as_ref());
+        keep_first(&mut self.client_ref, part.client_ref.as_ref());
+        if !tells_of_the_way(draft.kind) {
+            return;
+        }
+        self.direction = self.direction.or(draft.data.direction);
+        keep_party(&mut self.from, part.from.as_ref());
+        keep_party(&mut self.to, part.to.as_ref());
+        if let Some(state) = reached(draft) {
+            self.leg(draft.data.channel).rungs.add(state);
+            self.mark(state.as_str(), draft.when.at);
+        }
+        if draft.kind == EventType::MessageReceived {
+            self.mark("received", draft.when.at);
+        }
+        if let Some(error) = &part.error {
+            let later = (draft.when.at, error.clone());
+            if self.error.as_ref().is_none_or(|known| *known < later) {
+                self.error = Some(later);
+            }
+        }
+    }
+
+    fn leg(&mut self, channel: Option<Channel>) -> &mut Leg {
+        let place = self.legs.iter().position(|leg| leg.channel == channel).unwrap_or_else(|| {
+            self.legs.push(Leg { channel, rungs: Rungs::default() });
+            self.legs.sort_by_key(|leg| leg.channel);
+            self.legs.iter().position(|leg| leg.channel == channel).unwrap_or_default()
+        });
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "the leg at this place was found or put there just above"
+        )]
+        &mut self.legs[place]
+    }
+
+    fn mark(&mut self, what: &str, at: Time) {
+        let earliest = self.times.entry(what.to_owned()).or_insert(at);
+        *earliest = at.min(*earliest);
+    }
+}
+
+/// The rung that an event reaches: by its type, or higher if the vendor said so.
+fn reached(draft: &Draft) -> Option<State> {
+    let by_type = draft.kind.state()?;
+    let status = draft.data.message.as_ref().and_then(|part| part.status.as_ref());
+    Some(status.and_then(|status| status.state).map_or(by_type, |said| by_type.max(said)))
+}
+
+/// Edits, deletes and reactions happen to a message; they say nothing of who sent it where, and do not fold.
+fn tells_of_the_way(kind: EventType) -> bool {
+    !matches!(
+        kind,
+        EventType::MessageEdited | EventType::MessageDeleted | EventType::MessageReaction
+    )
+}
+
+fn keep_first(known: &mut Option<String>, new: Option<&String>) {
+    if known.is_none() {
+        *known = new.cloned();
+    }
+}
+
+fn keep_party(known: &mut Option<Party>, new: Option<&Party>) {
+    let Some(new) = new else { return };
+    let known = known.get_or_insert_with(Party::default);
+    keep_first(&mut known.id, new.id.as_ref());
+    keep_first(&mut known.phone, new.phone.as_ref());
+    keep_first(&mut known.name, new.name.as_ref());
+}

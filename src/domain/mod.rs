@@ -1,0 +1,16 @@
+//! What callbox is about, without any I/O: callbacks, events, messages, sources, destinations, deliveries, and the rules that decide.
+
+pub mod address;
+pub mod callback;
+pub mod delivery;
+pub mod destination;
+pub mod event;
+pub mod event_type;
+pub mod glob;
+pub mod id;
+pub mod message;
+pub mod name;
+pub mod query;
+pub mod retry;
+pub mod secret;
+pub mod source;

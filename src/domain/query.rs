@@ -1,0 +1,98 @@
+//! What can be asked of the store: filters, pages, and the places between them.
+
+use super::delivery::DeliveryState;
+use super::event::{Channel, Direction};
+use super::glob::Glob;
+use super::id::EventId;
+use super::message::State;
+use super::name::Name;
+use crate::clock::Time;
+
+/// How many items a page has unless told otherwise.
+pub const LIMIT_DEFAULT: usize = 50;
+
+/// The most items a page can have.
+pub const LIMIT_MAX: usize = 200;
+
+/// How many rows one page examines at most, so that a rare filter pages on instead of holding a reader.
+pub const EXAMINED_MAX: usize = 20_000;
+
+/// Which end a list begins at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// The newest first.
+    #[default]
+    Descending,
+    /// The oldest first.
+    Ascending,
+}
+
+/// A place in a list: behind the row with this number, in the list's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place(pub i64);
+
+/// Which page of a list is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageRequest {
+    /// The most items, 1 to [`LIMIT_MAX`].
+    pub limit: usize,
+    /// Which end the list begins at.
+    pub order: Order,
+    /// Where the page begins; at the list's beginning if absent.
+    pub after: Option<Place>,
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// The place after the last item that was examined: always there, for polling. `None` only if the list is empty so far.
+    pub place: Option<Place>,
+    /// Whether there may be more behind it.
+    pub more: bool,
+}
+
+/// Which events are wanted; what is absent is not asked for.
+#[derive(Clone, Debug, Default)]
+pub struct EventFilter {
+    /// Globs over types; one must match.
+    pub types: Vec<Glob>,
+    /// The source; one must match.
+    pub sources: Vec<Name>,
+    /// The vendor's code.
+    pub vendor: Option<String>,
+    /// The channel.
+    pub channel: Option<Channel>,
+    /// The direction.
+    pub direction: Option<Direction>,
+    /// The vendor's id of the message.
+    pub message_id: Option<String>,
+    /// The sender's own id of the message.
+    pub client_ref: Option<String>,
+    /// The conversation.
+    pub conversation: Option<String>,
+    /// A phone number on either side; digits alone.
+    pub phone: Option<String>,
+    /// The rung that the event itself reported.
+    pub state: Option<State>,
+    /// Received at or after this.
+    pub since: Option<Time>,
+    /// Received before this.
+    pub until: Option<Time>,
+    /// Happened at or after this, by the vendor.
+    pub occurred_since: Option<Time>,
+    /// Happened before this, by the vendor.
+    pub occurred_until: Option<Time>,
+}
+
+/// Which deliveries are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct DeliveryFilter {
+    /// The destination's name.
+    pub destination: Option<Name>,
+    /// Where it stands.
+    pub state: Option<DeliveryState>,
+    /// Its event.
+    pub event: Option<EventId>,
+}

@@ -1,0 +1,347 @@
+//! Where everything is kept: small traits by task, each method one whole step of the work and one transaction.
+//!
+//! SQLite stands behind them today; a store for many machines can stand behind them tomorrow.
+
+pub mod sqlite;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::clock::Time;
+use crate::domain::callback::{Callback, CallbackOutcome};
+use crate::domain::delivery::{Attempt, Delivery, Trigger};
+use crate::domain::event::{Draft, Event};
+use crate::domain::id::{CallbackId, DeliveryId, EventId};
+use crate::domain::message::Message;
+use crate::domain::name::Name;
+use crate::domain::query::{DeliveryFilter, EventFilter, Page, PageRequest};
+use crate::domain::source::Quota;
+
+/// Everything a store does.
+pub trait Store: Intake + Outbox + Questions + Upkeep {}
+
+impl<S: Intake + Outbox + Questions + Upkeep> Store for S {}
+
+/// Why a step did not happen. Whatever it says, nothing of the step is in the store.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// More is waiting than the store takes on; try again in a moment.
+    #[error("the store's queue is full")]
+    Busy,
+    /// The store is closing.
+    #[error("the store is closed")]
+    Closed,
+    /// The disk is full, or nearly so.
+    #[error("the disk is full: {0}")]
+    Full(String),
+    /// The store could not do it.
+    #[error("the store failed: {0}")]
+    Failed(String),
+}
+
+/// Keeping what comes in.
+#[async_trait]
+pub trait Intake: Send + Sync {
+    /// Keeps a callback with all that came of it. Returns once it is committed and synced, or not at all.
+    async fn append(&self, callback: NewCallback) -> Result<Appended, StoreError>;
+}
+
+/// A callback with what is to be kept of it.
+#[derive(Clone, Debug)]
+pub struct NewCallback {
+    /// As it arrived; credentials in its head are sealed already.
+    pub callback: Callback,
+    /// The keyed hash of the token that was cut out of its path or query, if it is not authentic.
+    pub token_hash: Option<[u8; 32]>,
+    /// What came of it.
+    pub kept: Kept,
+}
+
+/// What came of a callback.
+#[derive(Clone, Debug)]
+pub enum Kept {
+    /// It was understood; there may be no events in it.
+    Events(Vec<NewEvent>),
+    /// It was not understood, and why.
+    Quarantined(String),
+    /// It is not authentic, and why; kept within the source's quota.
+    Unauthentic(String, Quota),
+}
+
+/// An event that is to be kept, unless it is known already.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// Its id, if it turns out to be new.
+    pub id: EventId,
+    /// What it says.
+    pub draft: Draft,
+    /// The hash of source, type and the vendor's key recipe.
+    pub key: [u8; 16],
+    /// The hash of what it says.
+    pub digest: [u8; 16],
+    /// Whom it is to be delivered to.
+    pub deliveries: Vec<(DeliveryId, Name)>,
+}
+
+/// What was kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// What became of the callback.
+    pub outcome: CallbackOutcome,
+    /// Its events, new ones and known ones, in order.
+    pub events: Vec<EventId>,
+    /// How many deliveries are due because of it.
+    pub deliveries: usize,
+}
+
+/// Handing events out.
+#[async_trait]
+pub trait Outbox: Send + Sync {
+    /// After a stop or crash: every delivery in flight is due again, its open attempt recorded as unknown and not counted.
+    /// One that was cut off for the third time is exhausted. Returns how many were due again.
+    async fn recover(&self, now: Time) -> Result<usize, StoreError>;
+
+    /// Takes up to `limit` of the destination's due deliveries, longest due first: they are in flight from then on.
+    async fn claim(
+        &self,
+        destination: &Name,
+        limit: usize,
+        now: Time,
+    ) -> Result<Vec<Claimed>, StoreError>;
+
+    /// Writes down an attempt and what follows from it.
+    async fn record(&self, recorded: Recorded) -> Result<(), StoreError>;
+
+    /// Gives claimed deliveries back untried: pending, due at once, nothing counted.
+    async fn release(&self, deliveries: Vec<DeliveryId>) -> Result<(), StoreError>;
+
+    /// When the destination's next pending delivery is due; `None` if it has none.
+    async fn next_due(&self, destination: &Name) -> Result<Option<Time>, StoreError>;
+
+    /// Makes a delivery that has ended, or waits, due now, whatever its schedule says. `None` if there is no such delivery;
+    /// `Some(false)` if an attempt is under way.
+    async fn retry_now(
+        &self,
+        delivery: DeliveryId,
+        trigger: Trigger,
+        now: Time,
+    ) -> Result<Option<bool>, StoreError>;
+
+    /// Ends a waiting delivery. `None` if there is no such delivery; `Some(false)` if it has ended or an attempt is under way.
+    async fn cancel(&self, delivery: DeliveryId, reason: &str) -> Result<Option<bool>, StoreError>;
+
+    /// Pauses a destination, or resumes it; survives a restart. `reason` is shown to operators.
+    async fn set_paused(
+        &self,
+        destination: &Name,
+        paused: Option<String>,
+    ) -> Result<(), StoreError>;
+
+    /// The destinations that are paused, and why.
+    async fn paused(&self) -> Result<Vec<(Name, String)>, StoreError>;
+}
+
+/// A delivery that an attempt is to be made at.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// The event, as it is sent.
+    pub event: Event,
+    /// The attempt's number, 1 for the first; cut-off ones have one too.
+    pub number: u32,
+    /// How many attempts were counted so far: what the retry schedule goes by.
+    pub counted: u32,
+    /// What made us try.
+    pub trigger: Trigger,
+}
+
+/// An attempt, and what follows from it.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// What follows.
+    pub next: Next,
+}
+
+/// What follows from an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing: the destination took it.
+    Succeeded,
+    /// Another attempt, at this time.
+    RetryAt(Time),
+    /// Nothing: there are no attempts left.
+    Exhausted,
+}
+
+/// Answering questions. Each looks at one consistent state of the store.
+#[async_trait]
+pub trait Questions: Send + Sync {
+    /// A page of events.
+    async fn events(
+        &self,
+        filter: EventFilter,
+        page: PageRequest,
+    ) -> Result<Page<Event>, StoreError>;
+
+    /// An event with its deliveries and their attempts.
+    async fn event(&self, id: EventId) -> Result<Option<(Event, Vec<Delivery>)>, StoreError>;
+
+    /// A message with all that is known of it; without `instance` the most recently updated of those that share the id.
+    async fn message(
+        &self,
+        source: &Name,
+        id: &str,
+        instance: Option<&str>,
+    ) -> Result<Option<Story>, StoreError>;
+
+    /// A callback without its body.
+    async fn callback(&self, id: CallbackId) -> Result<Option<CallbackRecord>, StoreError>;
+
+    /// A callback's content type and body, byte for byte; an error if the body is not what it was.
+    async fn callback_body(
+        &self,
+        id: CallbackId,
+    ) -> Result<Option<(Option<String>, Bytes)>, StoreError>;
+
+    /// A page of callbacks, of one source and outcome if asked for.
+    async fn callbacks(
+        &self,
+        source: Option<Name>,
+        outcome: Option<CallbackOutcome>,
+        page: PageRequest,
+    ) -> Result<Page<CallbackRecord>, StoreError>;
+
+    /// A page of deliveries with their attempts.
+    async fn deliveries(
+        &self,
+        filter: DeliveryFilter,
+        page: PageRequest,
+    ) -> Result<Page<Delivery>, StoreError>;
+
+    /// A delivery with its attempts.
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError>;
+
+    /// What waits for a destination, and how its latest attempts went.
+    async fn backlog(&self, destination: &Name) -> Result<Backlog, StoreError>;
+
+    /// What came in from a source so far.
+    async fn intake_of(&self, source: &Name) -> Result<SourceCounts, StoreError>;
+}
+
+/// A callback as it is shown, without its body.
+#[derive(Clone, Debug)]
+pub struct CallbackRecord {
+    /// The callback's head and its place; the body is empty here.
+    pub callback: Callback,
+    /// The body's length in bytes.
+    pub body_size: u64,
+    /// SHA-256 of the body.
+    pub body_sha256: [u8; 32],
+    /// What became of it.
+    pub outcome: CallbackOutcome,
+    /// Why, for a quarantined or unauthentic one.
+    pub reason: Option<String>,
+    /// Its events, new ones and known ones.
+    pub events: Vec<EventId>,
+}
+
+/// A message with everything that happened to it, oldest first.
+#[derive(Clone, Debug)]
+pub struct Story {
+    /// The folded state.
+    pub message: Message,
+    /// What happened, in order.
+    pub timeline: Vec<Happening>,
+    /// The other instances of the source that have a message with this id.
+    pub also: Vec<String>,
+}
+
+/// One thing that happened to a message.
+#[derive(Clone, Debug)]
+pub enum Happening {
+    /// An event about it.
+    Event(Box<Event>),
+    /// A callback that repeated one of its events.
+    Duplicate {
+        /// When it was received.
+        at: Time,
+        /// The event that it repeats.
+        event: EventId,
+        /// The callback.
+        callback: CallbackId,
+    },
+    /// An event of it became due for a destination.
+    Delivery {
+        /// When it became due for the first time.
+        at: Time,
+        /// The delivery, without its attempts.
+        delivery: Delivery,
+    },
+    /// A try at one of its deliveries.
+    Attempt {
+        /// The delivery.
+        delivery: DeliveryId,
+        /// The destination's name.
+        destination: Name,
+        /// The try.
+        attempt: Attempt,
+    },
+}
+
+impl Happening {
+    /// When it happened, by our clock.
+    #[must_use]
+    pub fn at(&self) -> Time {
+        match self {
+            Self::Event(event) => event.received_at,
+            Self::Duplicate { at, .. } | Self::Delivery { at, .. } => *at,
+            Self::Attempt { attempt, .. } => attempt.started_at,
+        }
+    }
+}
+
+/// What waits for a destination, and how its latest attempts went.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Backlog {
+    /// How many deliveries are pending or in flight.
+    pub waiting: u64,
+    /// The oldest of them: when its event was received.
+    pub oldest_pending_at: Option<Time>,
+    /// The latest attempts, newest first, at most 200: whether each succeeded, and how long it took.
+    pub latest: Vec<(bool, Duration)>,
+}
+
+/// What came in from a source so far, as long as it is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceCounts {
+    /// When the last callback was received.
+    pub last_received_at: Option<Time>,
+    /// All callbacks.
+    pub received: u64,
+    /// Those that made nothing new.
+    pub duplicates: u64,
+    /// Those that were not understood.
+    pub quarantined: u64,
+    /// Those that were not authentic, by reason.
+    pub unauthentic: Vec<(String, u64)>,
+}
+
+/// Looking after the store itself.
+#[async_trait]
+pub trait Upkeep: Send + Sync {
+    /// The key of this store: for hashing credentials and sealing cursors. It stands in a file beside the database.
+    fn key(&self) -> [u8; 32];
+
+    /// Whether the store takes writes, found out by one.
+    async fn ready(&self) -> Result<(), StoreError>;
+
+    /// Writes down what waits, folds the log into the database and closes it. Later calls are [`StoreError::Closed`].
+    async fn close(&self) -> Result<(), StoreError>;
+}

@@ -1,0 +1,1 @@
+//! Form bodies as ordered pairs: urlencoded and multipart.

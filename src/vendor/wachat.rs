@@ -1,0 +1,18 @@
+//! The `wachat` vendor.
+
+use super::{Authentic, Reading, Vendor};
+use crate::domain::source::ReadSettings;
+
+/// See the file's first line.
+#[derive(Debug)]
+pub struct Wachat;
+
+impl Vendor for Wachat {
+    fn code(&self) -> &'static str {
+        "wachat"
+    }
+
+    fn read(&self, _callback: &Authentic<'_>, _settings: &ReadSettings) -> Reading {
+        Reading::Quarantine("not built yet".to_owned())
+    }
+}

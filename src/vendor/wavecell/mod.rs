@@ -1,0 +1,18 @@
+//! The `wavecell` vendor.
+
+use super::{Authentic, Reading, Vendor};
+use crate::domain::source::ReadSettings;
+
+/// See the file's first line.
+#[derive(Debug)]
+pub struct Wavecell;
+
+impl Vendor for Wavecell {
+    fn code(&self) -> &'static str {
+        "wavecell"
+    }
+
+    fn read(&self, _callback: &Authentic<'_>, _settings: &ReadSettings) -> Reading {
+        Reading::Quarantine("not built yet".to_owned())
+    }
+}
