@@ -13,7 +13,7 @@ const FAILURES_MAX: u32 = 10;
 const OPEN_FIRST: Duration = Duration::from_secs(30);
 
 /// The longest that it stays open between two probes, before jitter.
-const OPEN_MAX: Duration = Duration::from_secs(15 * 60);
+const OPEN_MAX: Duration = Duration::from_mins(15);
 
 /// How far a wait is spread in either direction, so that two callboxes do not probe in step.
 const JITTER: f64 = 0.2;
@@ -73,11 +73,10 @@ impl Breaker {
     /// How many more attempts may start at `now`, while `in_flight` are under way.
     #[must_use]
     pub fn allowed(&self, now: Duration, in_flight: usize) -> usize {
-        let slots = match (self.state(now), self.condition) {
-            (BreakerState::Open { .. }, _) => 0,
-            (BreakerState::HalfOpen, _) => self.slots_max.min(1),
-            (BreakerState::Closed, Condition::Closed { window, .. }) => window,
-            (BreakerState::Closed, Condition::Open { .. }) => 0,
+        let slots = match self.condition {
+            Condition::Closed { window, .. } => window,
+            Condition::Open { until, .. } if now < until => 0,
+            Condition::Open { .. } => self.slots_max.min(1),
         };
         slots.saturating_sub(in_flight)
     }
@@ -128,7 +127,7 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
-    const HOUR: Duration = Duration::from_secs(3_600);
+    const HOUR: Duration = Duration::from_hours(1);
 
     fn opened(random: &Random) -> Breaker {
         let mut breaker = Breaker::new(8);
@@ -183,7 +182,7 @@ mod tests {
         for seconds in [60, 120, 240, 480, 900, 900, 900] {
             breaker.failed(now, &random);
             let BreakerState::Open { until } = breaker.state(now) else { panic!("not open") };
-            let wait = until - now;
+            let wait = until.saturating_sub(now);
             assert!(
                 wait >= SECOND * seconds * 4 / 5 && wait <= SECOND * seconds * 6 / 5,
                 "{wait:?}"

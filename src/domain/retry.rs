@@ -14,7 +14,7 @@ use crate::random::Random;
 const JITTER: f64 = 0.2;
 
 /// The longest that a destination can ask us to stay away.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
 
 /// The waits between attempts: n waits make n + 1 attempts.
 #[derive(Clone, Debug, PartialEq, Eq)]
