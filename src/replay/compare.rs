@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use serde_json::Value;
 
 /// In an expectation: anything, but it has to be there.
 pub const ANYTHING: &str = "…";
 
 /// One place where something else came than was expected.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Difference {
     /// The place, such as `events[0].data.message.status.state`.
     pub path: String,
@@ -18,24 +19,29 @@ pub struct Difference {
     pub actual: Option<Value>,
 }
 
+impl Difference {
+    /// What was expected, in words or as JSON.
+    #[must_use]
+    pub fn expected(&self) -> String {
+        if self.expected.is_null() {
+            "nothing".to_owned()
+        } else if self.expected == ANYTHING {
+            "anything".to_owned()
+        } else {
+            self.expected.to_string()
+        }
+    }
+
+    /// What was there, as JSON.
+    #[must_use]
+    pub fn actual(&self) -> String {
+        self.actual.as_ref().map_or("nothing".to_owned(), Value::to_string)
+    }
+}
+
 impl fmt::Display for Difference {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, expected, actual } = self;
-        match expected {
-            Value::Null => write!(formatter, "{path}: expected nothing")?,
-            Value::String(text) if text == ANYTHING => {
-                write!(formatter, "{path}: expected anything")?;
-            }
-            Value::Bool(_)
-            | Value::Number(_)
-            | Value::String(_)
-            | Value::Array(_)
-            | Value::Object(_) => write!(formatter, "{path}: expected {expected}")?,
-        }
-        match actual {
-            Some(actual) => write!(formatter, ", got {actual}"),
-            None => write!(formatter, ", got nothing"),
-        }
+        write!(formatter, "{}: expected {}, got {}", self.path, self.expected(), self.actual())
     }
 }
 
@@ -91,4 +97,35 @@ fn walk_array(path: &str, expected: &[Value], actual: &[Value], found: &mut Vec<
 
 fn member(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_what_is_named_is_compared() {
+        let cases = [
+            (json!({}), json!({ "a": 1 }), ""),
+            (json!({ "a": 1 }), json!({ "a": 1, "b": 2 }), ""),
+            (json!({ "a": 1 }), json!({ "a": 2 }), "x.a: expected 1, got 2"),
+            (json!({ "a": 1 }), json!({ "a": "1" }), "x.a: expected 1, got \"1\""),
+            (json!({ "a": { "b": 1 } }), json!({}), "x.a: expected {\"b\":1}, got nothing"),
+            (json!({ "a": "…" }), json!({ "a": [] }), ""),
+            (json!({ "a": "…" }), json!({}), "x.a: expected anything, got nothing"),
+            (json!({ "a": null }), json!({}), ""),
+            (json!({ "a": null }), json!({ "a": 0 }), "x.a: expected nothing, got 0"),
+            (json!([{ "a": 1 }]), json!([{ "a": 1, "b": 2 }]), ""),
+            (json!([1, 2]), json!([1, 3]), "x[1]: expected 2, got 3"),
+            (json!([1]), json!([1, 2]), "x.length: expected 1, got 2"),
+            (json!([1, 2]), json!([]), "x.length: expected 2, got 0"),
+            (json!([]), json!({}), "x: expected [], got {}"),
+        ];
+        for (expected, actual, difference) in cases {
+            let found = compare("x", &expected, Some(&actual));
+            let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+            assert_eq!(found.join("; "), difference, "{expected} of {actual}");
+        }
+    }
 }

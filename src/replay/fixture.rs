@@ -97,6 +97,17 @@ pub enum FixtureError {
         /// What is wrong with it.
         reason: serde_json::Error,
     },
+    /// It is to go after a fixture that is not there.
+    #[error("{}: `after` names `{name}`, but there is no {name}.http beside it", path.display())]
+    Before {
+        /// The file.
+        path: PathBuf,
+        /// The name of the other.
+        name: String,
+    },
+    /// It is to go after itself.
+    #[error("{}: `after` leads back to this fixture", .0.display())]
+    Circle(PathBuf),
     /// Nobody knows the vendor.
     #[error(
         "{}: no vendor is called `{vendor}`: name one as \"vendor\" in the .json, or as the folder",
@@ -110,26 +121,40 @@ pub enum FixtureError {
     },
 }
 
-/// The fixtures at `path`: one `.http` file, or a folder and everything below it, sorted by path.
-pub fn load(path: &Path) -> Result<Vec<Fixture>, FixtureError> {
+impl FixtureError {
+    /// The file or folder that it is about.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::NotAFixture(path)
+            | Self::Empty(path)
+            | Self::Circle(path)
+            | Self::Io { path, .. }
+            | Self::Request { path, .. }
+            | Self::Expectation { path, .. }
+            | Self::Before { path, .. }
+            | Self::Vendor { path, .. } => path,
+        }
+    }
+}
+
+/// The fixtures' files at `path`: the `.http` file itself, or those of a folder and everything below it, sorted.
+pub fn find(path: &Path) -> Result<Vec<PathBuf>, FixtureError> {
     let io = |source| FixtureError::Io { path: path.to_owned(), source };
     if !fs::metadata(path).map_err(io)?.is_dir() {
-        return Ok(vec![load_file(path)?]);
+        let fits = is_fixture(path);
+        return fits
+            .then(|| vec![path.to_owned()])
+            .ok_or(FixtureError::NotAFixture(path.to_owned()));
     }
     let mut files = Vec::new();
     collect(path, 0, &mut files)?;
     files.sort();
-    if files.is_empty() {
-        return Err(FixtureError::Empty(path.to_owned()));
-    }
-    files.iter().map(|file| load_file(file)).collect()
+    if files.is_empty() { Err(FixtureError::Empty(path.to_owned())) } else { Ok(files) }
 }
 
 /// The fixture of one `.http` file and the `.json` beside it.
-pub fn load_file(path: &Path) -> Result<Fixture, FixtureError> {
-    if !is_fixture(path) {
-        return Err(FixtureError::NotAFixture(path.to_owned()));
-    }
+pub fn load(path: &Path) -> Result<Fixture, FixtureError> {
     let io = |path: &Path, source| FixtureError::Io { path: path.to_owned(), source };
     let recorded = fs::read(path).map_err(|source| io(path, source))?;
     let beside = path.with_extension("json");
@@ -185,4 +210,49 @@ fn is_fixture(path: &Path) -> bool {
 fn folder(path: &Path) -> String {
     let folder = path.parent().and_then(Path::file_name).unwrap_or_default();
     folder.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REQUEST: &str = "POST /in/wavecell HTTP/1.1\n\n{}";
+
+    fn reason(path: &str, request: &'static str, json: Option<&str>) -> String {
+        let parsed = parse(Path::new(path), &request.into(), json.map(str::as_bytes));
+        parsed.map_or_else(|error| error.to_string(), |fixture| fixture.vendor.to_owned())
+    }
+
+    #[test]
+    fn the_vendor_is_the_one_that_is_named_or_else_the_folders() {
+        assert_eq!(reason("fixtures/wavecell/a.http", REQUEST, None), "wavecell");
+        assert_eq!(reason("flat/a.http", REQUEST, Some(r#"{"vendor":"wachat"}"#)), "wachat");
+        assert!(reason("flat/a.http", REQUEST, Some("{}")).contains("no vendor is called `flat`"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_the_file_and_the_word() {
+        let path = "wavecell/a.http";
+        let unknown = reason(path, REQUEST, Some(r#"{"evnts":[]}"#));
+        assert!(unknown.contains("wavecell/a.json") && unknown.contains("`evnts`"), "{unknown}");
+        let broken = reason(path, "POST /in/wavecell HTTP/1.1", None);
+        assert!(broken.contains("wavecell/a.http: no empty line"), "{broken}");
+        let shape = reason(path, REQUEST, Some(r#"{"events":{}}"#));
+        assert!(shape.contains("expected a sequence"), "{shape}");
+    }
+
+    #[test]
+    fn folders_are_searched_below_and_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        assert!(matches!(find(folder.path()), Err(FixtureError::Empty(_))));
+        fs::create_dir(path("wavecell")).unwrap();
+        for name in ["wavecell/b.http", "wavecell/b.json", "a.http", "README.md"] {
+            fs::write(path(name), REQUEST).unwrap();
+        }
+        assert_eq!(find(folder.path()).unwrap(), [path("a.http"), path("wavecell/b.http")]);
+        assert_eq!(find(&path("a.http")).unwrap(), [path("a.http")]);
+        assert!(matches!(find(&path("README.md")), Err(FixtureError::NotAFixture(_))));
+        assert!(matches!(find(&path("gone")), Err(FixtureError::Io { .. })));
+    }
 }

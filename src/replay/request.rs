@@ -2,6 +2,9 @@
 
 use bytes::Bytes;
 
+/// Headers that belong to one connection; whoever sends the request writes its own.
+const FRAMING: [&str; 3] = ["content-length", "transfer-encoding", "connection"];
+
 /// A request as a `.http` file holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -9,7 +12,7 @@ pub struct Request {
     pub method: String,
     /// Path and query as they stand in the request line.
     pub target: String,
-    /// In the file's order, names as written; without `Content-Length`, which is the body's own.
+    /// In the file's order, names as written; without those that say how the body was framed on its old connection.
     pub headers: Vec<(String, String)>,
     /// Everything behind the empty line.
     pub body: Bytes,
@@ -45,11 +48,27 @@ impl Request {
             if name.is_empty() || !name.bytes().all(is_token) {
                 return Err(Mistake::Header(number));
             }
-            if !name.eq_ignore_ascii_case("content-length") {
+            if !FRAMING.iter().any(|framing| name.eq_ignore_ascii_case(framing)) {
                 headers.push((name.to_owned(), value.trim().to_owned()));
             }
         }
         Ok(Self { method, target, headers, body: file.slice(place..) })
+    }
+
+    /// The name of the source that the target is addressed to: the segment behind `/in/`.
+    #[must_use]
+    pub fn source(&self) -> Option<&str> {
+        let behind = self.path().strip_prefix("/in/")?;
+        behind.split('/').next().filter(|name| !name.is_empty())
+    }
+
+    /// The same request to the source `name`; what stands behind the old one's name, a token say, stays.
+    #[must_use]
+    pub fn addressed_to(&self, name: &str) -> Self {
+        let prefix = self.source().map(|old| format!("/in/{old}")).unwrap_or_default();
+        let rest = self.target.strip_prefix(prefix.as_str()).unwrap_or_default();
+        let rest = if rest == "/" { "" } else { rest };
+        Self { target: format!("/in/{name}{rest}"), ..self.clone() }
     }
 
     /// The path of the target, percent-encoding and all.
@@ -92,4 +111,67 @@ fn request_line(line: &str) -> Option<(String, String)> {
 /// Whether the byte may stand in a header's name (RFC 9110, `token`).
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(file: &'static [u8]) -> Result<Request, Mistake> {
+        Request::parse(&Bytes::from_static(file))
+    }
+
+    #[test]
+    fn the_head_may_end_its_lines_either_way_and_the_body_is_taken_byte_for_byte() {
+        let lf =
+            parse(b"POST /in/a?b=c HTTP/1.1\nX-One: 1\nx-one:2\nContent-Length: 99\n\n\r\n\xff\n");
+        let crlf = parse(b"POST /in/a?b=c\r\nX-One:  1 \r\nx-one: 2\r\n\r\n\r\n\xff\n");
+        let expected = Request {
+            method: "POST".to_owned(),
+            target: "/in/a?b=c".to_owned(),
+            headers: vec![("X-One".into(), "1".into()), ("x-one".into(), "2".into())],
+            body: Bytes::from_static(b"\r\n\xff\n"),
+        };
+        assert_eq!(lf.as_ref(), Ok(&expected));
+        assert_eq!(crlf.as_ref(), Ok(&expected));
+        assert_eq!((expected.path(), expected.query()), ("/in/a", "b=c"));
+    }
+
+    #[test]
+    fn what_is_no_request_is_refused_with_its_line() {
+        let cases: [(&[u8], Mistake); 8] = [
+            (b"", Mistake::NoEnd),
+            (b"POST /in/a HTTP/1.1\nA: b\n", Mistake::NoEnd),
+            (b"{}\n\n", Mistake::RequestLine),
+            (b"post /in/a HTTP/1.1\n\n", Mistake::RequestLine),
+            (b"POST in/a HTTP/1.1\n\n", Mistake::RequestLine),
+            (b"POST /in/a b HTTP/1.1\n\n", Mistake::RequestLine),
+            (b"POST /in/a HTTP/1.1\nA: b\n{\"a\": 1}\n\n", Mistake::Header(3)),
+            (b"POST /in/a HTTP/1.1\nA b: c\n\n", Mistake::Header(2)),
+        ];
+        for (file, mistake) in cases {
+            assert_eq!(parse(file), Err(mistake), "{}", String::from_utf8_lossy(file));
+        }
+    }
+
+    #[test]
+    fn a_request_can_be_sent_to_another_source() {
+        let cases = [
+            ("/in/a", "/in/b"),
+            ("/in/a/", "/in/b"),
+            ("/in/a/token?x=1", "/in/b/token?x=1"),
+            ("/in/a?x=/in/a", "/in/b?x=/in/a"),
+            ("/", "/in/b"),
+            ("/hook?x=1", "/in/b/hook?x=1"),
+        ];
+        for (target, expected) in cases {
+            let request = Request {
+                method: "POST".to_owned(),
+                target: target.to_owned(),
+                headers: Vec::new(),
+                body: Bytes::new(),
+            };
+            assert_eq!(request.addressed_to("b").target, expected, "{target}");
+        }
+    }
 }

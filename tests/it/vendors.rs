@@ -3,7 +3,7 @@
 //! `UPDATE_FIXTURES=1 cargo test vendors` writes what the adapters make of the fixtures today; the diff is the review.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use callbox::clock::Time;
 use callbox::domain::callback::{Callback, Head};
@@ -24,8 +24,8 @@ const RECEIVED_AT: &str = "2026-08-20T12:00:00.000Z";
 fn every_fixture_is_read_as_its_golden_file_says() {
     let update = std::env::var_os("UPDATE_FIXTURES").is_some_and(|value| value == "1");
     let mut report = Vec::new();
-    for file in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")) {
-        let fixture = match fixture::load_file(&file) {
+    for file in fixture::find(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")).unwrap() {
+        let fixture = match fixture::load(&file) {
             Ok(fixture) => fixture,
             Err(error) => {
                 report.push(error.to_string());
@@ -203,16 +203,6 @@ fn write_golden(fixture: &Fixture) {
         eprintln!("wrote {}", show(&path));
         fs::write(&path, text).unwrap();
     }
-}
-
-/// Every `.http` file below `folder`, sorted.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    let below =
-        paths.into_iter().flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] });
-    below.filter(|path| path.extension().is_some_and(|ending| ending == "http")).collect()
 }
 
 fn show(path: &Path) -> String {
