@@ -12,7 +12,7 @@ use super::WRONG;
 use super::embedded::Embedded;
 use super::stage::stage;
 use super::target::TargetArgs;
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::replay::client::Client;
 use crate::replay::collection::Collection;
 use crate::replay::fixture::Fixture;
@@ -79,8 +79,9 @@ fn positive(text: &str) -> Result<f64, String> {
 async fn replay_to(args: &Args, collection: &Collection) -> anyhow::Result<Report> {
     let (addresses, routes) = args.target.target()?;
     let client = Client::new(addresses)?;
-    let pace = Pace::new(Arc::new(SystemClock::new()), args.rate);
-    let run = Run { client: &client, routes: &routes, rounds: args.repeat, pace };
+    let clock = Arc::new(SystemClock::new());
+    let pace = Pace::new(Arc::clone(&clock) as Arc<dyn Clock>, args.rate);
+    let run = Run { client: &client, routes: &routes, rounds: args.repeat, clock: &*clock, pace };
     Ok(run.send(collection).await)
 }
 
