@@ -1,6 +1,11 @@
 //! The command line: one file for each command.
 
+pub mod demo;
+mod embedded;
+pub mod replay;
 pub mod serve;
+mod stage;
+mod target;
 
 use std::process::ExitCode;
 
@@ -22,7 +27,7 @@ pub struct Arguments {
 #[derive(Debug, Args)]
 struct Logs {
     /// What is logged: error, warn, info, debug, trace, or by module as `info,callbox::delivery=debug`
-    #[arg(long, global = true, default_value = "info", value_name = "FILTER")]
+    #[arg(long, global = true, default_value = "info,actix_server=warn", value_name = "FILTER")]
     log: String,
     /// How it is logged, to stderr
     #[arg(long, global = true, default_value = "human", value_name = "FORMAT")]
@@ -33,6 +38,10 @@ struct Logs {
 enum Command {
     /// Take callbacks in, keep them, deliver their events, answer questions
     Serve(serve::ServeArgs),
+    /// Show a whole callbox at work, with nothing to configure
+    Demo(demo::Args),
+    /// Send fixtures to a callbox, compare what comes of them, and say what differs
+    Replay(replay::Args),
 }
 
 /// It went well.
@@ -78,5 +87,7 @@ pub fn run() -> ExitCode {
 async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(args) => serve::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
+        Command::Replay(args) => replay::run(args).await,
     }
 }

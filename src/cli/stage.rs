@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::fixture::Fixture;
-use crate::config::Config;
-use crate::config::environment::Environment;
+use crate::config::{Config, Environment};
+use crate::replay::fixture::{Expectation, Fixture};
 
 /// The configuration for these fixtures, with a store in `folder`, listening on free loopback ports.
 ///
@@ -34,7 +33,7 @@ pub fn stage(chain: &[Arc<Fixture>], folder: &Path) -> anyhow::Result<Config> {
 
 /// The sources that a fixture needs: its vendor's, and the one it is addressed to, unless that one is expected not to be there.
 fn names(fixture: &Fixture) -> impl Iterator<Item = &str> {
-    let status = fixture.expectation.as_ref().and_then(|expectation| expectation.status());
+    let status = fixture.expectation.as_ref().and_then(Expectation::status);
     let addressed = fixture.request.source().filter(|_| status != Some(404));
     [Some(fixture.vendor), addressed.filter(|name| *name != fixture.vendor)].into_iter().flatten()
 }
