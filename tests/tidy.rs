@@ -20,7 +20,7 @@ use source::Source;
 const LAYERS: &[&[&str]] = &[
     &["cli"],
     &["app"],
-    &["http", "dashboard"],
+    &["http"],
     &["receive", "delivery", "replay"],
     &["config"],
     &["store", "vendor"],
@@ -80,17 +80,24 @@ fn may_use(layer: &str, used: &str) -> bool {
 }
 
 #[test]
-fn every_room_has_a_place_in_the_order_of_layers() {
-    let known: BTreeSet<&str> =
-        LAYERS.iter().flat_map(|group| group.iter().copied()).chain([TELEMETRY]).collect();
-    let offences: Vec<String> = rust_files(&["src"])
-        .iter()
-        .filter(|file| file.layer().is_some_and(|layer| !known.contains(layer)))
-        .map(|file| file.path.clone())
-        .collect();
+fn every_room_has_a_place_in_the_order_and_on_the_map() {
+    let known: BTreeSet<&str> = LAYERS.concat().into_iter().chain([TELEMETRY]).collect();
+    let map = read("ARCHITECTURE.md");
+    let mut offences = BTreeSet::new();
+    for file in rust_files(&["src"]) {
+        let Some(layer) = file.layer() else { continue };
+        let drawn = [format!("`src/{layer}/`"), format!("`src/{layer}.rs`")];
+        if !known.contains(layer) || !drawn.iter().any(|room| map.contains(room)) {
+            offences.insert(format!("src/{layer}"));
+        }
+    }
+    let order: Vec<String> = LAYERS.iter().map(|group| group.join(", ")).collect();
+    if !map.contains(&format!("\n{}\n", order.join(" → "))) {
+        offences.insert(format!("the order is {}", order.join(" → ")));
+    }
     demand(
-        "give the new room a place in LAYERS in tests/tidy.rs and in ARCHITECTURE.md",
-        &offences,
+        "let LAYERS in tests/tidy.rs and ARCHITECTURE.md say the same of every room",
+        &offences.into_iter().collect::<Vec<_>>(),
     );
 }
 
@@ -227,6 +234,29 @@ fn the_readme_tells_of_every_vendor() {
         .filter(|page| !readme.contains(page.as_str()))
         .collect();
     demand("add the vendor to README.md's table, with a link to its page", &offences);
+}
+
+#[test]
+fn every_link_on_a_page_leads_to_a_file() {
+    let mut offences = Vec::new();
+    for page in ["README.md", "ARCHITECTURE.md"] {
+        let text = read(page);
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.starts_with("http")) {
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            let headings = text.lines().filter_map(|line| line.strip_prefix("## "));
+            let mut anchors = headings.map(|words| words.to_lowercase().replace(' ', "-"));
+            let leads = if file.is_empty() {
+                anchors.any(|anchor| anchor == heading)
+            } else {
+                root().join(file).exists()
+            };
+            if !leads {
+                offences.push(format!("{page}: {target}"));
+            }
+        }
+    }
+    demand("put the link right", &offences);
 }
 
 #[test]
