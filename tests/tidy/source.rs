@@ -33,7 +33,7 @@ impl Source {
 
     /// Words and signs of what is shipped: without comments and without what stands behind `#[cfg(test)]`.
     pub(crate) fn shipped_tokens(&self) -> Vec<Token> {
-        if self.path.ends_with("/tests.rs") {
+        if self.path.ends_with("/tests.rs") || self.path.ends_with("_tests.rs") {
             return Vec::new();
         }
         without_tests(&self.tokens())
