@@ -14,6 +14,7 @@ use std::path::Path;
 use std::process::Command;
 
 use callbox::vendor::VENDORS;
+use serde_json::Value;
 use source::Source;
 
 /// From left to right: a room uses only rooms of a later group, and itself.
@@ -51,8 +52,18 @@ const RESERVED: &[(&str, &str, &str)] = &[
 const FILE_LINES_MAX: usize = 400; // beyond, a file is two
 const FIRST_SENTENCE_MAX: usize = 160; // characters; what a newcomer takes in at a glance
 
-/// The kinds of callback that every vendor's fixtures show, as a part of a file's name.
-const FIXTURE_KINDS: &[&str] = &["forged", "unreadable", "duplicate", "unknown"];
+/// A kind of callback that every vendor's fixtures must show, and how what must come of it tells.
+type FixtureKind = (&'static str, fn(&Value) -> bool);
+
+const FIXTURE_KINDS: &[FixtureKind] = &[
+    ("forged (answered 401)", |expected| expected["answer"]["status"] == 401),
+    ("unreadable (quarantined)", |expected| expected["quarantined"].is_string()),
+    ("duplicate (answered so)", |expected| expected["answer"]["duplicate"] == true),
+    ("unknown (an event of that type)", |expected| {
+        let mut events = expected["events"].as_array().into_iter().flatten();
+        events.any(|event| event["type"] == "unknown")
+    }),
+];
 
 #[test]
 fn a_room_uses_only_rooms_below_it() {
@@ -107,7 +118,7 @@ fn actix_sqlite_environment_and_time_are_each_named_in_one_place() {
         let mut offences = Vec::new();
         for file in rust_files(&["src"]) {
             if !file.path.starts_with(place) {
-                let lines = file.lines_naming(path);
+                let lines = source::naming(path, &file.shipped_tokens());
                 offences.extend(lines.iter().map(|line| format!("{}:{line}: {path}", file.path)));
             }
         }
@@ -154,7 +165,7 @@ fn nothing_is_left_to_be_done_later() {
             }
         }
         for unfinished in ["todo!", "unimplemented!"] {
-            let lines = file.lines_naming(unfinished);
+            let lines = source::naming(unfinished, &file.tokens());
             offences.extend(lines.iter().map(|line| format!("{}:{line}: {unfinished}", file.path)));
         }
     }
@@ -190,13 +201,13 @@ fn every_vendor_has_fixtures_of_every_kind_and_a_page() {
         if !files.contains(&format!("{folder}/README.md")) {
             offences.push(format!("{folder}/README.md is not there"));
         }
-        for kind in FIXTURE_KINDS {
-            let shows = |file: &String| {
-                let name = file.rsplit('/').next().unwrap_or_default();
-                name.contains(kind) && has_extension(name, "http")
-            };
-            if !files.iter().any(shows) {
-                offences.push(format!("{folder}: no fixture with `{kind}` in its name"));
+        let golden = files.iter().filter(|file| has_extension(file, "json"));
+        let expected: Vec<Value> = golden
+            .map(|file| serde_json::from_str(&read(file)).expect("a fixture's answer is JSON"))
+            .collect();
+        for (kind, shows) in FIXTURE_KINDS {
+            if !expected.iter().any(shows) {
+                offences.push(format!("{folder}: no fixture of a callback that is {kind}"));
             }
         }
     }
@@ -208,10 +219,7 @@ fn every_folder_of_fixtures_is_a_vendors_and_every_request_has_its_answer() {
     let mut offences = Vec::new();
     let files = files_below("fixtures");
     for file in &files {
-        if file == "fixtures/README.md" {
-            continue;
-        }
-        let folder = file.split('/').nth(1).unwrap_or_default();
+        let [_, folder, _, ..] = file.split('/').collect::<Vec<_>>()[..] else { continue };
         if !VENDORS.iter().any(|vendor| vendor.code() == folder) {
             offences.push(format!("{file}: there is no vendor `{folder}`"));
         }
@@ -303,12 +311,13 @@ fn console_commands(page: &str) -> Vec<String> {
 fn every_dependency_is_used() {
     let manifest: toml::Table = read("Cargo.toml").parse().expect("Cargo.toml should be TOML");
     let files = rust_files(&["src", "tests", "benches"]);
+    let files: Vec<_> = files.iter().map(Source::tokens).collect();
     let mut offences = Vec::new();
     for section in ["dependencies", "dev-dependencies"] {
         let Some(crates) = manifest.get(section).and_then(toml::Value::as_table) else { continue };
         for name in crates.keys() {
             let path = format!("{}::", name.replace('-', "_"));
-            if !files.iter().any(|file| !file.lines_naming(&path).is_empty()) {
+            if !files.iter().any(|file| !source::naming(&path, file).is_empty()) {
                 offences.push(format!("{name} in [{section}]"));
             }
         }

@@ -39,14 +39,6 @@ impl Source {
         without_tests(&self.tokens())
     }
 
-    /// Where a path such as `std::env` is named, by line.
-    pub(crate) fn lines_naming(&self, path: &str) -> Vec<usize> {
-        let wanted: Vec<String> = tokens(path).into_iter().map(|token| token.text).collect();
-        let found = self.tokens();
-        let named = |window: &&[Token]| window.iter().map(|token| &token.text).eq(wanted.iter());
-        found.windows(wanted.len()).filter(named).map(|window| window[0].line).collect()
-    }
-
     /// The crate's modules that it uses, by `crate::…` or by enough `super::`, with the line of each use.
     pub(crate) fn uses(&self) -> Vec<(usize, String)> {
         let inside = self.path.trim_start_matches("src/").trim_end_matches(".rs");
@@ -77,6 +69,13 @@ impl Source {
         }
         uses
     }
+}
+
+/// The lines on which a path such as `std::env` is named.
+pub(crate) fn naming(path: &str, among: &[Token]) -> Vec<usize> {
+    let wanted: Vec<String> = tokens(path).into_iter().map(|token| token.text).collect();
+    let named = |window: &&[Token]| window.iter().map(|token| &token.text).eq(wanted.iter());
+    among.windows(wanted.len()).filter(named).map(|window| window[0].line).collect()
 }
 
 fn text(tokens: &[Token], at: usize) -> &str {
