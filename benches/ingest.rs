@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
 mod bare;
+mod inbox;
 mod load;
 
 use std::env;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use bare::Bare;
 use callbox::clock::{Clock, SystemClock};
+use inbox::Inbox;
 use load::Measured;
 
 const CONNECTIONS: &[usize] = &[1, 64, 256];
@@ -33,7 +35,13 @@ struct Target {
 fn main() -> Result<(), Box<dyn Error>> {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let bare = Bare::start()?;
-    let targets = [Target { name: "bare", address: bare.address, path: "/in" }];
+    let alone = Inbox::start(directory.path(), false)?;
+    let fanned = Inbox::start(directory.path(), true)?;
+    let targets = [
+        Target { name: "bare, keeps nothing", address: bare.address, path: "/in" },
+        Target { name: "callbox", address: alone.address, path: "/in/bench" },
+        Target { name: "callbox, 1 destination", address: fanned.address, path: "/in/bench" },
+    ];
     print_sync_cost(directory.path())?;
     println!(
         "\n{:>11}  {:<22} {:>10} {:>10} {:>10}  {:>7}",
@@ -44,6 +52,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let measured = interleaved(&targets, *connections, part()?, &numbers)?;
         print_rows(*connections, &targets, &measured);
     }
+    alone.stop()?;
+    fanned.stop()?;
     bare.stop()?;
     Ok(())
 }

@@ -68,6 +68,20 @@ pub(crate) fn run(
     clients.join().unwrap_or_else(|_| Err(io::Error::other("a client panicked")))
 }
 
+/// Sends one `POST` without a body; an error unless it is answered 200.
+pub(crate) fn post(address: SocketAddr, path: &str) -> io::Result<()> {
+    let request = format!("POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 0\r\n\r\n");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut socket = TcpStream::connect(address).await?;
+        socket.write_all(request.as_bytes()).await?;
+        match read_answer(&mut socket, &mut Vec::new()).await? {
+            200 => Ok(()),
+            status => Err(io::Error::other(format!("POST {path} was answered {status}"))),
+        }
+    })
+}
+
 async fn all(
     address: SocketAddr,
     request: Request,
