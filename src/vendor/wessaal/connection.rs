@@ -13,8 +13,13 @@ use crate::vendor::read::{Fields, times};
 pub(super) fn moved(envelope: &Envelope, item: &mut Item) -> Result<Told, Missing> {
     let repetition = envelope.key_of(&item.data());
     let fields = &mut item.fields;
+    let states = ["state", "status", "connection"];
+    let state = states.iter().find_map(|name| fields.peek(name)).ok_or(Missing("state"))?;
+    let Some(kind) = kind(&state) else {
+        return Ok(Told { key: repetition, ..Told::new(EventType::Unknown) });
+    };
     let subject = name(envelope, fields)?;
-    let state = fields.text_of(&["state", "status", "connection"]).ok_or(Missing("state"))?;
+    fields.text_of(&states);
     let reason =
         fields.integer("statusReason").or_else(|| fields.integer("disconnectionReasonCode"));
     let owner = fields.text("wuid");
@@ -28,7 +33,7 @@ pub(super) fn moved(envelope: &Envelope, item: &mut Item) -> Result<Told, Missin
         "name": fields.text("profileName"),
         "picture_url": fields.text("profilePictureUrl"),
     });
-    let mut told = connection(kind(&state), subject, repetition, part);
+    let mut told = connection(kind, subject, repetition, part);
     told.when = ended_at(fields);
     Ok(told)
 }
@@ -91,14 +96,15 @@ fn name(envelope: &Envelope, fields: &mut Fields) -> Result<String, Missing> {
     named.or(inside).or_else(|| envelope.instance.clone()).ok_or(Missing("instance"))
 }
 
-fn kind(state: &str) -> EventType {
+/// The type of event that reports this state; none for a word that is not known.
+fn kind(state: &str) -> Option<EventType> {
     match state.to_ascii_lowercase().as_str() {
-        "open" | "connected" => EventType::AccountConnected,
-        "connecting" => EventType::AccountConnecting,
+        "open" | "connected" => Some(EventType::AccountConnected),
+        "connecting" => Some(EventType::AccountConnecting),
         "close" | "closed" | "refused" | "disconnected" | "removed" | "logout" => {
-            EventType::AccountDisconnected
+            Some(EventType::AccountDisconnected)
         }
-        _ => EventType::Unknown,
+        _ => None,
     }
 }
 

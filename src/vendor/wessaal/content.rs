@@ -164,8 +164,7 @@ fn inside(content: &mut Content, inner: &mut Fields, source: Media) {
         "reaction" => {
             let to = inner.within("key", |key| key.text("id")).flatten();
             content.text = inner.text("text");
-            let removed = content.text.is_none().then_some(true);
-            more(content, json!({"to": to, "removed": removed}));
+            more(content, json!({"to": to}));
         }
         "poll" => poll(content, inner),
         _ => interactive::read(content, inner),

@@ -54,10 +54,13 @@ pub(super) fn recognise(members: &Map<String, Value>, arrival: &Arrival<'_>) -> 
     arrival.suffix.filter(|_| enveloped).and_then(events::find)
 }
 
-/// Whether this is the envelope of an event that the table does not have.
+/// Whether this is the envelope of an event that the table does not have, unless what it wraps is a documented status.
 pub(super) fn is_foreign_event(members: &Map<String, Value>) -> bool {
     let named = member(members, "event").is_some_and(|(_, value)| value.is_string());
-    named && member(members, "instance").is_some() && member(members, "data").is_some()
+    let data = member(members, "data").map(|(_, data)| data);
+    let is_status =
+        data.and_then(Value::as_object).is_some_and(|data| member(data, "message_id").is_some());
+    named && member(members, "instance").is_some() && data.is_some() && !is_status
 }
 
 /// Reads the envelope of `known`; without one, of an event that the table does not have.

@@ -21,14 +21,15 @@ pub(super) fn group(envelope: &Envelope, item: &mut Item) -> Result<Told, Missin
         fields.take("creation");
     }
     let members = fields.array("participants");
-    let size = members.as_ref().map(Vec::len);
+    let said = fields.take("size");
+    let size = members.as_ref().map(|members| Value::from(members.len())).or(said);
     let part = json!({
         "id": id,
         "name": fields.text_of(&["subject", "name"]),
         "description": fields.text("desc"),
         "owner": fields.text_of(&["owner", "subjectOwner"]),
         "created_at": created.map(|created| created.at),
-        "size": size.map(Value::from).or_else(|| fields.take("size")),
+        "size": size,
         "participants": listed(members.unwrap_or_default()),
     });
     Ok(people::about(EventType::GroupUpdated, Some(id), repetition, Part::Group, part))

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::envelope::Envelope;
-use super::item::Told;
+use super::item::{Told, member};
 use super::redact;
 use crate::domain::event::{EventType, Part};
 
@@ -33,7 +33,9 @@ fn synced(envelope: &Envelope, data: &Value, counts: Value) -> Told {
     }
     // Later versions put these beside the data.
     for (theirs, ours) in [("isLatest", "is_latest"), ("progress", "progress")] {
-        if let Some(value) = envelope.rest.get(theirs).or_else(|| data.get(theirs)) {
+        if let Some((_, value)) =
+            member(&envelope.rest, theirs).or_else(|| member(data.as_object()?, theirs))
+        {
             part.insert(ours.to_owned(), value.clone());
         }
     }
@@ -45,10 +47,11 @@ fn synced(envelope: &Envelope, data: &Value, counts: Value) -> Told {
 
 /// The things themselves: an array, or an array under their name.
 fn items<'a>(data: &'a Value, name: &str) -> &'a [Value] {
-    let named = data.as_array().or_else(|| data.get(name).and_then(Value::as_array));
+    let named = data.as_array().or_else(|| member(data.as_object()?, name)?.1.as_array());
     named.map_or(&[], Vec::as_slice)
 }
 
 fn chat(item: &Value) -> Option<&str> {
-    item.get("key")?.get("remoteJid")?.as_str()
+    let key = member(item.as_object()?, "key")?.1.as_object()?;
+    member(key, "remoteJid")?.1.as_str()
 }

@@ -22,14 +22,19 @@ impl MessageKey {
     /// Reads the members of a key, whether they stand in `key` or beside the rest. `None` without an id.
     pub(super) fn take(fields: &mut Fields, id_names: &[&str]) -> Option<Self> {
         let id = fields.text_of(id_names)?;
-        let participant = fields.text("participant");
+        let from_me = fields.boolean("fromMe");
+        // Beside a message of ours it says who reported, or repeats the owner: that is no side of the message.
+        let participant = match from_me {
+            Some(true) => fields.peek("participant"),
+            Some(false) | None => fields.text("participant"),
+        };
         let alternates =
             ["participantAlt", "participantPn", "senderPn", "remoteJidAlt", "previousRemoteJid"];
         Some(Self {
             id,
             chat: fields.text("remoteJid"),
             participant,
-            from_me: fields.boolean("fromMe"),
+            from_me,
             alternates: alternates.iter().filter_map(|name| fields.text(name)).collect(),
         })
     }

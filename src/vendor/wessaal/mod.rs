@@ -20,6 +20,9 @@ mod status_object;
 mod update;
 mod upsert;
 
+#[cfg(test)]
+mod tests;
+
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
@@ -89,11 +92,11 @@ fn read_object(members: Map<String, Value>, pointer: &str, arrival: &Arrival<'_>
     if let Some(known) = bare::recognise(&members) {
         return bare::read(members, pointer, known, arrival);
     }
-    if status_object::recognise(&members) {
-        return status_object::read(members, arrival);
-    }
     if envelope::is_foreign_event(&members) {
         return envelope::read(members, pointer, None, arrival);
+    }
+    if status_object::recognise(&members) {
+        return status_object::read(members, arrival);
     }
     Reading::one(unknown(Value::Object(members), arrival))
 }

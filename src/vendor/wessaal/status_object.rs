@@ -11,7 +11,7 @@ use crate::domain::event::{
 };
 use crate::domain::message::State;
 use crate::vendor::Reading;
-use crate::vendor::read::{Fields, phones, times};
+use crate::vendor::read::{Fields, fields, phones, times};
 
 /// Whether this is a status object, bare or wrapped, or a list of them.
 pub(super) fn recognise(members: &Map<String, Value>) -> bool {
@@ -114,16 +114,22 @@ fn single(mut fields: Fields, mut outer: Fields, arrival: &Arrival<'_>) -> Readi
 /// The word, and what it means. It may lag: a message that says `sent` and when it was delivered has been delivered.
 fn status(fields: &mut Fields) -> Status {
     let word = fields.text("status");
-    let state = match word.as_deref().unwrap_or_default().to_ascii_lowercase().as_str() {
+    let said = word.as_deref().and_then(meaning);
+    let has_arrived = said == Some(State::Sent) && fields.peek("delivered_at").is_some();
+    let state = if has_arrived { Some(State::Delivered) } else { said };
+    Status { state, vendor_state: word, vendor_detail: None }
+}
+
+/// The rung that a word means.
+fn meaning(word: &str) -> Option<State> {
+    match word.trim().to_ascii_lowercase().as_str() {
         "pending" | "queued" | "processing" => Some(State::Queued),
-        "sent" if fields.peek("delivered_at").is_some() => Some(State::Delivered),
         "sent" => Some(State::Sent),
         "delivered" => Some(State::Delivered),
         "read" | "played" => Some(State::Read),
         "failed" | "error" | "cancelled" | "canceled" => Some(State::Failed),
         _ => None,
-    };
-    Status { state, vendor_state: word, vendor_detail: None }
+    }
 }
 
 /// When it reached `state`. The other times stay where they are.
@@ -178,13 +184,17 @@ fn looks_like_one(item: &Value) -> bool {
     item.as_object().is_some_and(is_status)
 }
 
-/// A status object says a status and which message or whom; or a message by the documented name, and whom or when.
+/// A status object says a status and whom or when, or a message by its documented name and one of these. Where it says
+/// no more than `id` and `status`, the word has to be one of a message's.
 fn is_status(members: &Map<String, Value>) -> bool {
-    let says = |name: &str| member(members, name).is_some_and(|(_, value)| !value.is_null());
     let has = |name: &str| member(members, name).is_some();
-    let status =
-        member(members, "status").is_some_and(|(_, value)| value.is_string() || value.is_number());
-    let addressed = says("recipient") || says("recipient_number");
-    let traced = addressed || has("sent_at") || has("delivered_at");
-    (status && (says("id") || traced)) || (says("message_id") && (status || traced))
+    let says = |name: &str| member(members, name).is_some_and(|(_, value)| !value.is_null());
+    let word = member(members, "status").and_then(|(_, value)| fields::text(value));
+    let traced = ["recipient", "recipient_number"].into_iter().any(says)
+        || ["sent_at", "delivered_at"].into_iter().any(has);
+    if says("message_id") {
+        return traced || word.is_some();
+    }
+    let is_known = word.as_deref().and_then(meaning).is_some();
+    word.is_some() && (traced || (says("id") && is_known))
 }

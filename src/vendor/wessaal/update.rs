@@ -17,7 +17,9 @@ pub(super) fn read(envelope: &Envelope, item: &mut Item) -> Result<Told, Missing
         .or_else(|| MessageKey::take(fields, &["keyId", "id"]))
         .ok_or(Missing("keyId"))?;
     // The business channel may put the owner's own number id, which has no server, where the chat should stand.
-    key.chat = key.chat.filter(|chat| chat.contains('@'));
+    if let Some(number) = key.chat.take_if(|chat| !chat.contains('@')) {
+        fields.put("remoteJid", Value::String(number));
+    }
     let word = said(fields, |fields| fields.text("status"));
     let has_message = said(fields, |fields| fields.has("message").then_some(())).is_some();
     let status = word.as_deref().map(status).map(|status| doubted(status, has_message));

@@ -1,6 +1,6 @@
 //! `messages.upsert` and `send.message`: a message that someone wrote to us, or that we wrote.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::content;
 use super::edits;
@@ -8,7 +8,7 @@ use super::envelope::Envelope;
 use super::item::{Item, Missing, Told};
 use super::jid::MessageKey;
 use super::update;
-use crate::domain::event::EventType;
+use crate::domain::event::{Content, EventType};
 use crate::vendor::read::times;
 
 /// Reads `messages.upsert`: an inbound message, or an echo of one that the owner wrote.
@@ -47,19 +47,23 @@ fn read(envelope: &Envelope, item: &mut Item, ours: EventType) -> Result<Told, M
     }
     part.reply_to = content::quoted(fields);
     part.content = content::of_message(fields, item.base64.as_deref());
-    if let Some(reaction) =
-        part.content.as_mut().and_then(|content| content.more.get_mut("reaction"))
-    {
+    if part.content.as_ref().is_some_and(|content| content.kind == "reaction") {
         // The event is about the message that was reacted to; the reaction's own id stays beside it.
-        let target = reaction.get("to").and_then(Value::as_str).map(str::to_owned);
-        let target = target.ok_or(Missing("message.reactionMessage.key.id"))?;
-        *reaction = json!({"id": key.id, "removed": reaction.get("removed").is_some()});
+        let target = part.content.as_mut().and_then(|content| react(content, &key.id));
+        part.id = target.ok_or(Missing("message.reactionMessage.key.id"))?;
         told.kind = EventType::MessageReaction;
-        told.subject = Some(target.clone());
-        part.id = target;
+        told.subject = Some(part.id.clone());
     } else if is_ours && let Some(word) = fields.text("status") {
         part.status = Some(update::status(&word));
     }
     told.message = Some(part);
     Ok(told)
+}
+
+/// Puts the reaction's own id in the place of the one that it is about, which is given back.
+fn react(content: &mut Content, id: &str) -> Option<String> {
+    let reaction = content.more.get_mut("reaction")?;
+    let target = reaction.get("to")?.as_str()?.to_owned();
+    *reaction = json!({"id": id, "removed": content.text.is_none()});
+    Some(target)
 }
