@@ -1,26 +1,24 @@
 //! `callbox replay`: sends fixtures to a callbox, compares what comes of them, and says what differs.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
 use futures_util::{StreamExt, stream};
-use url::Url;
 
+use super::WRONG;
 use super::embedded::Embedded;
-use crate::clock::SystemClock;
-use crate::config::Config;
-use crate::domain::secret::Secret;
-use crate::replay::client::{Addresses, Client};
+use super::stage::stage;
+use super::target::TargetArgs;
+use crate::clock::{Clock, SystemClock};
+use crate::replay::client::Client;
 use crate::replay::collection::Collection;
 use crate::replay::fixture::Fixture;
 use crate::replay::judge::Verdict;
 use crate::replay::report::Report;
-use crate::replay::route::Routes;
 use crate::replay::run::{Pace, Run, send_chain};
-use crate::replay::stage::stage;
 
 /// How many fixtures have a callbox of their own at the same time.
 const EMBEDDED_MAX: usize = 4;
@@ -34,18 +32,8 @@ pub struct Args {
     /// Start a callbox with an empty store inside this program, for each fixture anew; needs no configuration
     #[arg(long, conflicts_with_all = ["to", "api", "key", "config", "repeat", "rate"])]
     embedded: bool,
-    /// Where to send them: what stands before `/in/…`. Without it, where the configuration listens
-    #[arg(long, value_name = "URL")]
-    to: Option<Url>,
-    /// Where to ask what became of them: what stands before `/v1/…`. Without it, where the configuration listens
-    #[arg(long, value_name = "URL")]
-    api: Option<Url>,
-    /// The API key, as `env:NAME` or `file:PATH`, where the API wants one
-    #[arg(long, value_name = "KEY")]
-    key: Option<String>,
-    /// The configuration of the server that is sent to [default: config/callbox.toml]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    target: TargetArgs,
     /// Send everything so many times
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     repeat: u32,
@@ -59,7 +47,13 @@ pub struct Args {
 
 /// Replays, prints the report, and ends with 0 if nothing differs, 1 if something does.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let collection = Collection::load(&args.paths).map_err(Wrong::from)?;
+    let collection = match Collection::load(&args.paths) {
+        Ok(collection) => collection,
+        Err(error) => {
+            anstream::eprintln!("callbox: {error}");
+            return Ok(ExitCode::from(WRONG));
+        }
+    };
     let report = if args.embedded {
         replay_embedded(&collection).await
     } else {
@@ -74,12 +68,20 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// A number above nothing.
+fn positive(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    let fits = number.is_finite() && number > 0.0;
+    fits.then_some(number).ok_or_else(|| "it has to be more than 0".to_owned())
+}
+
 /// Sends to a callbox that is running.
 async fn replay_to(args: &Args, collection: &Collection) -> anyhow::Result<Report> {
-    let (addresses, routes) = target(args)?;
+    let (addresses, routes) = args.target.target()?;
     let client = Client::new(addresses)?;
-    let pace = Pace::new(Arc::new(SystemClock::new()), args.rate);
-    let run = Run { client: &client, routes: &routes, rounds: args.repeat, pace };
+    let clock = Arc::new(SystemClock::new());
+    let pace = Pace::new(Arc::clone(&clock) as Arc<dyn Clock>, args.rate);
+    let run = Run { client: &client, routes: &routes, rounds: args.repeat, clock: &*clock, pace };
     Ok(run.send(collection).await)
 }
 
