@@ -1,1 +1,1 @@
-//! receive
+//! Taking a callback in.

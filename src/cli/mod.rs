@@ -1,1 +1,4 @@
 //! cli
+
+pub mod stage;
+pub mod target;

@@ -1,5 +1,20 @@
 //! The configuration: one TOML file and what the environment overrides of it, judged as a whole before anything starts.
 
+mod api;
+mod destinations;
+mod environment;
+mod headers;
+mod judge;
+mod load;
+mod mistakes;
+mod raw;
+mod schemes;
+mod secrets;
+mod server;
+mod sources;
+mod tree;
+mod urls;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,6 +22,9 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use url::Url;
+
+pub use environment::Environment;
+pub use mistakes::{ConfigError, Mistake, Place};
 
 use crate::clock::Time;
 use crate::domain::destination::Destination;

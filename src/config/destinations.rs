@@ -1,0 +1,170 @@
+//! The sections `[destinations.NAME]`: who gets events, which, and how.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use toml::{Spanned, Value};
+
+use super::headers::own_headers;
+use super::judge::Judge;
+use super::mistakes::did_you_mean;
+use super::raw::{RawDestination, RawSource, Text};
+use super::secrets::signing_secret;
+use super::urls::web_url;
+use crate::domain::destination::{Destination, Format};
+use crate::domain::event::Channel;
+use crate::domain::glob::Glob;
+use crate::domain::name::Name;
+use crate::domain::retry::RetrySchedule;
+
+/// An attempt's deadline unless told otherwise, and its bounds.
+const TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT_MIN: Duration = Duration::from_millis(100);
+const TIMEOUT_MAX: Duration = Duration::from_secs(60);
+
+/// Attempts at a time unless told otherwise, and the most.
+const CONCURRENCY: usize = 8;
+const CONCURRENCY_MAX: usize = 256;
+
+/// The most waits in `retry`, and the longest.
+const WAITS_MAX: usize = 64;
+const WAIT_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+pub(super) fn destinations(
+    raw: &BTreeMap<Text, RawDestination>,
+    sources: &BTreeMap<Text, RawSource>,
+    judge: &mut Judge<'_>,
+) -> Option<Vec<Destination>> {
+    let destinations: Vec<Option<Destination>> =
+        raw.iter().map(|(name, raw)| destination(name, raw, sources, judge)).collect();
+    destinations.into_iter().collect()
+}
+
+fn destination(
+    name: &Text,
+    raw: &RawDestination,
+    sources: &BTreeMap<Text, RawSource>,
+    judge: &mut Judge<'_>,
+) -> Option<Destination> {
+    let read_name = judge.read::<Name>(name);
+    let kept_promises = promises(raw, judge);
+    let url = match &raw.url {
+        Some(text) => web_url(text, judge),
+        None => {
+            judge.mistakes.lacks(name.span(), "lacks `url`");
+            None
+        }
+    };
+    let events = events(raw.events.as_ref(), judge);
+    let wanted = judge.each(&raw.sources, |judge, text| known_source(text, sources, judge));
+    let channels = judge.each(&raw.channels, |judge, text| channel(text, judge));
+    let secrets = judge.each(&raw.secrets, |judge, text| signing_secret(judge, text));
+    let headers = own_headers(&raw.headers, judge);
+    let format = format(raw.format.as_ref(), judge);
+    let timeout = raw
+        .timeout
+        .as_ref()
+        .map_or(Some(TIMEOUT), |text| judge.duration(text, TIMEOUT_MIN, TIMEOUT_MAX));
+    let max_concurrency = concurrency(raw.max_concurrency.as_ref(), judge);
+    let retry = retry(name, raw.retry.as_deref(), judge);
+    let allow_subnets =
+        judge.each(&raw.allow_subnets, |judge, text| judge.read::<ipnet::IpNet>(text));
+    kept_promises?;
+    Some(Destination {
+        name: read_name?,
+        url: url?,
+        events: events?,
+        sources: wanted?,
+        channels: channels?,
+        secrets: secrets?,
+        headers: headers?,
+        format: format?,
+        timeout: timeout?,
+        max_concurrency: max_concurrency?,
+        retry: retry?,
+        enabled: raw.enabled.unwrap_or(true),
+        allow_subnets: allow_subnets?,
+    })
+}
+
+/// Keys that would promise what this release does not do.
+fn promises(raw: &RawDestination, judge: &mut Judge<'_>) -> Option<()> {
+    let order = match &raw.order {
+        Some(order) if order.get_ref() != "none" => match order.get_ref().as_str() {
+            "message" | "conversation" => judge.refuse(
+                order,
+                "ordered deliveries are not supported yet; \"none\" is what there is",
+            ),
+            other => {
+                judge.refuse(order, format!("`{other}` is not an order; \"none\" is what there is"))
+            }
+        },
+        Some(_) | None => Some(()),
+    };
+    let from = match &raw.from {
+        Some(from) if from.get_ref() != &Value::String("now".to_owned()) => {
+            judge.refuse(from, "starting anywhere but \"now\" is not supported yet; `callbox replay --events` hands older events out")
+        }
+        Some(_) | None => Some(()),
+    };
+    let others = [
+        judge.not_yet(raw.filter.as_ref(), "filters over the event's content are"),
+        judge.not_yet(raw.rate.as_ref(), "limiting the rate of a destination is"),
+        judge.not_yet(raw.backlog_max_age.as_ref(), "bounding a backlog's age is"),
+        judge.not_yet(raw.backlog_max_events.as_ref(), "bounding a backlog's size is"),
+    ];
+    order.and(from).and(others.into_iter().collect())
+}
+
+fn events(list: Option<&Spanned<Vec<Text>>>, judge: &mut Judge<'_>) -> Option<Vec<Glob>> {
+    match list {
+        None => "*".parse().ok().map(|all| vec![all]),
+        Some(list) if list.get_ref().is_empty() => judge.refuse(
+            list,
+            "no event would ever be delivered; leave the key out for all, or say enabled = false",
+        ),
+        Some(list) => judge.each(list.get_ref(), |judge, text| judge.read::<Glob>(text)),
+    }
+}
+
+fn known_source(
+    text: &Text,
+    sources: &BTreeMap<Text, RawSource>,
+    judge: &mut Judge<'_>,
+) -> Option<Name> {
+    if !sources.contains_key(text) && text.get_ref() != "callbox" {
+        let known = sources.keys().map(|name| name.get_ref().as_str());
+        let hint = did_you_mean(text.get_ref(), known);
+        return judge.refuse(text, format!("there is no source `{text}`; {hint}"));
+    }
+    judge.read::<Name>(text)
+}
+
+fn channel(text: &Text, judge: &mut Judge<'_>) -> Option<Channel> {
+    let known: Vec<(&str, Channel)> =
+        Channel::ALL.iter().map(|channel| (channel.as_str(), *channel)).collect();
+    judge.word(text, &known)
+}
+
+fn format(text: Option<&Text>, judge: &mut Judge<'_>) -> Option<Format> {
+    const FORMATS: [(&str, Format); 3] =
+        [("event", Format::Event), ("cloudevents", Format::CloudEvents), ("raw", Format::Raw)];
+    text.map_or(Some(Format::default()), |text| judge.word(text, &FORMATS))
+}
+
+fn concurrency(number: Option<&Spanned<usize>>, judge: &mut Judge<'_>) -> Option<usize> {
+    match number {
+        None => Some(CONCURRENCY),
+        Some(number) if (1..=CONCURRENCY_MAX).contains(number.get_ref()) => Some(*number.get_ref()),
+        Some(number) => judge.refuse(number, format!("has to be between 1 and {CONCURRENCY_MAX}")),
+    }
+}
+
+fn retry(name: &Text, waits: Option<&[Text]>, judge: &mut Judge<'_>) -> Option<RetrySchedule> {
+    let Some(waits) = waits else { return Some(RetrySchedule::default()) };
+    if waits.len() > WAITS_MAX {
+        return judge.refuse(name, format!("`retry` has more than {WAITS_MAX} waits"));
+    }
+    let waits = judge.each(waits, |judge, text| judge.duration(text, Duration::ZERO, WAIT_MAX))?;
+    Some(RetrySchedule(waits))
+}

@@ -1,0 +1,89 @@
+//! The sections `[server]` and `[store]`: where vendors push, and where everything is kept.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::judge::Judge;
+use super::raw::{RawApi, RawServer, RawStore, Text};
+use super::urls::web_url;
+use super::{Api, Retention, Server, StoreSettings};
+
+/// Where vendors push unless told otherwise.
+const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// A hundred years: as good as for ever, and within what times can say.
+const KEPT_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
+
+pub(super) fn server(raw: &RawServer, judge: &mut Judge<'_>) -> Option<Server> {
+    let listen = address(raw.listen.as_ref(), LISTEN, judge);
+    let public_url = match &raw.public_url {
+        None => Some(None),
+        Some(text) => web_url(text, judge).map(Some),
+    };
+    if let (Some(text), Some(Some(url))) = (&raw.public_url, &public_url)
+        && url.query().is_some()
+    {
+        judge.refuse(text, "has to end before the query: `/in/SOURCE` is put behind it")?;
+    }
+    let trusted_proxies =
+        judge.each(&raw.trusted_proxies, |judge, network| judge.read::<ipnet::IpNet>(network));
+    Some(Server { listen: listen?, public_url: public_url?, trusted_proxies: trusted_proxies? })
+}
+
+/// An address to listen on.
+pub(super) fn address(
+    text: Option<&Text>,
+    default: SocketAddr,
+    judge: &mut Judge<'_>,
+) -> Option<SocketAddr> {
+    let Some(text) = text else { return Some(default) };
+    match text.get_ref().parse() {
+        Ok(address) => Some(address),
+        Err(_) => judge
+            .refuse(text, "not an address and port such as \"127.0.0.1:8080\" or \"[::1]:8080\""),
+    }
+}
+
+/// Both listeners can't have one address; an unspecified address takes the port of all.
+pub(super) fn differ(
+    raw_server: &RawServer,
+    raw_api: &RawApi,
+    server: Option<&Server>,
+    api: Option<&Api>,
+    judge: &mut Judge<'_>,
+) {
+    let (Some(server), Some(api)) = (server, api) else { return };
+    let (one, other) = (server.listen, api.listen);
+    let overlaps =
+        one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
+    if one.port() != other.port() || one.port() == 0 || !overlaps {
+        return;
+    }
+    if let Some(text) = raw_api.listen.as_ref().or(raw_server.listen.as_ref()) {
+        let message =
+            format!("[server] listens on {one} and [api] on {other}: give them two ports");
+        let _: Option<()> = judge.refuse(text, message);
+    }
+}
+
+pub(super) fn store(raw: &RawStore, judge: &mut Judge<'_>) -> Option<StoreSettings> {
+    let path = match &raw.path {
+        Some(text) if text.get_ref().is_empty() => judge.refuse(text, "the path is empty"),
+        Some(text) => Some(PathBuf::from(text.get_ref())),
+        None => Some(PathBuf::from("data/callbox.db")),
+    };
+    let retention = &raw.retention;
+    let callbacks = kept(retention.callbacks.as_ref(), 90, judge);
+    let events = kept(retention.events.as_ref(), 90, judge);
+    let attempts = kept(retention.attempts.as_ref(), 30, judge);
+    let retention = Retention { callbacks: callbacks?, events: events?, attempts: attempts? };
+    Some(StoreSettings { path: path?, retention })
+}
+
+fn kept(text: Option<&Text>, default_days: u32, judge: &mut Judge<'_>) -> Option<Duration> {
+    text.map_or(Some(DAY * default_days), |text| judge.duration(text, HOUR, KEPT_MAX))
+}

@@ -1,0 +1,155 @@
+//! The sections `[sources.NAME]`: who pushes to us, how that is proved, and what is answered.
+
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
+use toml::Spanned;
+use url::Url;
+
+use super::judge::Judge;
+use super::mistakes::did_you_mean;
+use super::raw::{RawAnswer, RawQuota, RawSource, Text};
+use super::schemes::schemes;
+use crate::domain::event_type::EventType;
+use crate::domain::name::Name;
+use crate::domain::source::{Answer, Quota, ReadSettings, Source};
+use crate::vendor::{self, VENDORS, Vendor};
+
+/// The largest `max_body`; the bodies in flight have to fit into memory together.
+const MAX_BODY_MAX: u64 = 64 << 20;
+
+/// The largest `unauthentic_keep.bytes`.
+const KEEP_BYTES_MAX: u64 = 1 << 40;
+
+pub(super) fn sources(
+    raw: &BTreeMap<Text, RawSource>,
+    public_url: Option<&Url>,
+    judge: &mut Judge<'_>,
+) -> Option<Vec<Source>> {
+    let sources: Vec<Option<Source>> =
+        raw.iter().map(|(name, raw)| source(name, raw, public_url, judge)).collect();
+    sources.into_iter().collect()
+}
+
+fn source(
+    name: &Text,
+    raw: &RawSource,
+    public_url: Option<&Url>,
+    judge: &mut Judge<'_>,
+) -> Option<Source> {
+    let read_name = judge.read::<Name>(name);
+    let auth = schemes(name, raw.auth.as_ref(), public_url, judge);
+    let answer = answer(&raw.answer, judge);
+    let answers = answers(&raw.answers, judge);
+    let unauthentic_answer = unauthentic_answer(raw.unauthentic_answer.as_ref(), judge);
+    let unauthentic_keep = quota(&raw.unauthentic_keep, judge);
+    let no_rate = judge.not_yet(raw.rate.as_ref(), "limiting the rate of a source is");
+    let vendor = vendor(name, raw, judge)?;
+    let max_body = match &raw.max_body {
+        None => Some(vendor.default_max_body()),
+        Some(value) => {
+            judge.bytes(value, MAX_BODY_MAX).and_then(|bytes| usize::try_from(bytes).ok())
+        }
+    };
+    let timezone = timezone(name, raw.timezone.as_ref(), vendor, judge);
+    no_rate?;
+    Some(Source {
+        name: read_name?,
+        vendor: vendor.code(),
+        auth: auth?,
+        max_body: max_body?,
+        reading: ReadSettings { timezone: timezone?, decode_escapes: raw.decode_escapes },
+        answer: answer?,
+        answers: answers?,
+        unauthentic_answer: unauthentic_answer?,
+        unauthentic_keep: unauthentic_keep?,
+    })
+}
+
+fn vendor(name: &Text, raw: &RawSource, judge: &mut Judge<'_>) -> Option<&'static dyn Vendor> {
+    let codes = || VENDORS.iter().map(|vendor| vendor.code());
+    let Some(code) = &raw.vendor else {
+        let known: Vec<&str> = codes().collect();
+        let message = format!("lacks `vendor`; known: {}", known.join(", "));
+        judge.mistakes.lacks(name.span(), message);
+        return None;
+    };
+    vendor::find(code.get_ref()).or_else(|| {
+        let hint = did_you_mean(code.get_ref(), codes());
+        judge.refuse(code, format!("there is no vendor `{code}`; {hint}"))
+    })
+}
+
+fn timezone(
+    name: &Text,
+    zone: Option<&Text>,
+    vendor: &dyn Vendor,
+    judge: &mut Judge<'_>,
+) -> Option<TimeZone> {
+    let (at, zone) = zone.map_or((name, vendor.default_timezone()), |zone| (zone, zone.get_ref()));
+    if let Ok(found) = TimeZone::get(zone) {
+        return Some(found);
+    }
+    judge.refuse(
+        at,
+        format!("there is no time zone `{zone}`; IANA names are meant, such as Asia/Jakarta"),
+    )
+}
+
+fn answer(raw: &RawAnswer, judge: &mut Judge<'_>) -> Option<Answer> {
+    if let Some(status) = &raw.status
+        && !(200..=299).contains(status.get_ref())
+    {
+        let message = "has to be 200 to 299: it is sent once the callback is on disk";
+        judge.refuse(status, message)?;
+    }
+    if let Some(kind) = &raw.content_type
+        && (kind.get_ref().is_empty() || !super::headers::visible(kind.get_ref()))
+    {
+        judge.refuse(kind, "not a content type such as \"text/plain\"")?;
+    }
+    Some(Answer {
+        status: raw.status.as_ref().map(|status| *status.get_ref()),
+        content_type: raw.content_type.as_ref().map(|kind| kind.get_ref().clone()),
+        body: raw.body.clone(),
+    })
+}
+
+fn answers(
+    raw: &BTreeMap<Text, RawAnswer>,
+    judge: &mut Judge<'_>,
+) -> Option<BTreeMap<EventType, Answer>> {
+    let read = raw.iter().map(|(kind, raw)| {
+        let read_kind = event_type(kind, judge);
+        let answer = answer(raw, judge);
+        Some((read_kind?, answer?))
+    });
+    let read: Vec<_> = read.collect();
+    read.into_iter().collect()
+}
+
+fn event_type(kind: &Text, judge: &mut Judge<'_>) -> Option<EventType> {
+    kind.get_ref().parse().ok().or_else(|| {
+        let hint = did_you_mean(kind.get_ref(), EventType::ALL.iter().map(|kind| kind.as_str()));
+        judge.refuse(kind, format!("`{kind}` is not a type of event; {hint}"))
+    })
+}
+
+fn unauthentic_answer(status: Option<&Spanned<u16>>, judge: &mut Judge<'_>) -> Option<u16> {
+    match status {
+        None => Some(401),
+        Some(status) if matches!(status.get_ref(), 200 | 401) => Some(*status.get_ref()),
+        Some(status) => {
+            judge.refuse(status, "has to be 401, or 200 for a vendor that gives up on 4xx")
+        }
+    }
+}
+
+fn quota(raw: &RawQuota, judge: &mut Judge<'_>) -> Option<Quota> {
+    let usual = Quota::default();
+    let bytes = match &raw.bytes {
+        None => Some(usual.bytes),
+        Some(value) => judge.bytes(value, KEEP_BYTES_MAX),
+    };
+    Some(Quota { callbacks: raw.callbacks.unwrap_or(usual.callbacks), bytes: bytes? })
+}
