@@ -20,7 +20,7 @@ use crate::domain::retry::RetrySchedule;
 /// An attempt's deadline unless told otherwise, and its bounds.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const TIMEOUT_MIN: Duration = Duration::from_millis(100);
-const TIMEOUT_MAX: Duration = Duration::from_secs(60);
+const TIMEOUT_MAX: Duration = Duration::from_mins(1);
 
 /// Attempts at a time unless told otherwise, and the most.
 const CONCURRENCY: usize = 8;
@@ -28,7 +28,7 @@ const CONCURRENCY_MAX: usize = 256;
 
 /// The most waits in `retry`, and the longest.
 const WAITS_MAX: usize = 64;
-const WAIT_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
+const WAIT_MAX: Duration = Duration::from_hours(7 * 24);
 
 pub(super) fn destinations(
     raw: &BTreeMap<Text, RawDestination>,
@@ -48,13 +48,10 @@ fn destination(
 ) -> Option<Destination> {
     let read_name = judge.read::<Name>(name);
     let kept_promises = promises(raw, judge);
-    let url = match &raw.url {
-        Some(text) => web_url(text, judge),
-        None => {
-            judge.mistakes.lacks(name.span(), "lacks `url`");
-            None
-        }
-    };
+    let url = raw.url.as_ref().and_then(|text| web_url(text, judge));
+    if raw.url.is_none() {
+        judge.mistakes.lacks(name.span(), "lacks `url`, where deliveries are posted");
+    }
     let events = events(raw.events.as_ref(), judge);
     let wanted = judge.each(&raw.sources, |judge, text| known_source(text, sources, judge));
     let channels = judge.each(&raw.channels, |judge, text| channel(text, judge));
@@ -67,8 +64,7 @@ fn destination(
         .map_or(Some(TIMEOUT), |text| judge.duration(text, TIMEOUT_MIN, TIMEOUT_MAX));
     let max_concurrency = concurrency(raw.max_concurrency.as_ref(), judge);
     let retry = retry(name, raw.retry.as_deref(), judge);
-    let allow_subnets =
-        judge.each(&raw.allow_subnets, |judge, text| judge.read::<ipnet::IpNet>(text));
+    let allow_subnets = judge.each(&raw.allow_subnets, Judge::read::<ipnet::IpNet>);
     kept_promises?;
     Some(Destination {
         name: read_name?,
@@ -123,7 +119,7 @@ fn events(list: Option<&Spanned<Vec<Text>>>, judge: &mut Judge<'_>) -> Option<Ve
             list,
             "no event would ever be delivered; leave the key out for all, or say enabled = false",
         ),
-        Some(list) => judge.each(list.get_ref(), |judge, text| judge.read::<Glob>(text)),
+        Some(list) => judge.each(list.get_ref(), Judge::read::<Glob>),
     }
 }
 

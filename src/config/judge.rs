@@ -25,15 +25,6 @@ impl Judge<'_> {
         None
     }
 
-    /// Reads a text as what it should be, or `default` if it is not there.
-    pub(super) fn read_or<T: FromStr<Err: Display>>(
-        &mut self,
-        text: Option<&Text>,
-        default: T,
-    ) -> Option<T> {
-        text.map_or(Some(default), |text| self.read(text))
-    }
-
     /// Reads a text as what it should be.
     pub(super) fn read<T: FromStr<Err: Display>>(&mut self, text: &Text) -> Option<T> {
         match text.get_ref().parse() {

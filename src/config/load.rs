@@ -33,13 +33,11 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let mut mistakes = Mistakes::default();
         let mut overrides = environment.overrides(text.len() + 1);
-        let mut tree = match Tree::parse(file_name, text) {
-            Ok(tree) => tree,
-            Err((tree, span, message)) => {
-                mistakes.misshapen(span, None, &message);
-                return Err(ConfigError::Mistaken(mistakes.placed(&tree)));
-            }
-        };
+        let (mut tree, not_toml) = Tree::parse(file_name, text);
+        if let Some(error) = not_toml {
+            mistakes.misshapen(error.span().unwrap_or_default(), None, error.message());
+            return Err(ConfigError::Mistaken(mistakes.placed(&tree)));
+        }
         for one in &mut overrides {
             one.apply(&mut tree, &mut mistakes);
         }
@@ -63,9 +61,10 @@ fn shape(mut tree: Tree<'_>, mistakes: &mut Mistakes) -> RawConfig {
             Err(error) => error,
         };
         let span = error.span().unwrap_or_default();
-        let unknown = error.message().starts_with("unknown field").then(|| tree.key_at(&span));
-        mistakes.misshapen(span.clone(), unknown.flatten().as_deref(), error.message());
-        if !tree.remove_at(&span) {
+        let unknown = error.message().strip_prefix("unknown field `");
+        let unknown = unknown.and_then(|behind| behind.split('`').next());
+        mistakes.misshapen(span.clone(), unknown, error.message());
+        if !tree.remove_at(&span, unknown) {
             return RawConfig::default();
         }
     }
@@ -90,26 +89,5 @@ fn validated(raw: &RawConfig, judge: &mut Judge<'_>) -> Option<Config> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SHIPPED: &str = include_str!("../../config/callbox.toml");
-
-    /// What a text is refused for, a line for each mistake.
-    fn mistakes(text: &str, environment: &Environment) -> String {
-        match Config::parse(text, "c.toml", environment) {
-            Ok(_) => String::new(),
-            Err(error) => error.to_string(),
-        }
-    }
-
-    #[test]
-    fn the_shipped_configuration_runs_as_it_is() {
-        let config = Config::parse(SHIPPED, "callbox.toml", &Environment::default()).unwrap();
-        let sources: Vec<&str> = config.sources.iter().map(|source| source.name.as_str()).collect();
-        assert_eq!(sources, ["wachat", "wavecell", "wessaal", "whautochat"]);
-        assert_eq!(config.destinations.len(), 1);
-        assert!(config.server.listen.ip().is_loopback() && config.api.listen.ip().is_loopback());
-        assert!(config.api.anonymous);
-    }
-}
+#[path = "load_tests.rs"]
+mod tests;

@@ -78,7 +78,7 @@ impl fmt::Display for Mistake {
 #[derive(Debug)]
 struct Finding {
     span: Range<usize>,
-    names_its_key: bool,
+    unknown: Option<String>,
     message: String,
 }
 
@@ -92,7 +92,7 @@ pub(super) struct Mistakes {
 impl Mistakes {
     /// The value at `span` is wrong.
     pub(super) fn refuse(&mut self, span: Range<usize>, message: impl Into<String>) {
-        self.findings.push(Finding { span, names_its_key: false, message: message.into() });
+        self.findings.push(Finding { span, unknown: None, message: message.into() });
     }
 
     /// The section at `span` lacks something. Kept back where keys could not be read: they would be called missing too.
@@ -102,13 +102,13 @@ impl Mistakes {
         }
     }
 
-    /// What the reader of the file's shape found: the whole file, a key it does not know, a value of the wrong kind.
-    pub(super) fn misshapen(&mut self, span: Range<usize>, key: Option<&str>, message: &str) {
+    /// What the reader of the file's shape found: text that is not TOML, an `unknown` key, a value of the wrong kind.
+    pub(super) fn misshapen(&mut self, span: Range<usize>, unknown: Option<&str>, message: &str) {
         self.misshapen = true;
         self.findings.push(Finding {
             span,
-            names_its_key: key.is_some(),
-            message: match key {
+            unknown: unknown.map(str::to_owned),
+            message: match unknown {
                 Some(key) => unknown_key(key, message),
                 None => readable(message),
             },
@@ -120,13 +120,8 @@ impl Mistakes {
         self.findings.sort_by_key(|finding| finding.span.start);
         self.findings.truncate(TOLD_MAX);
         let placed = self.findings.into_iter().map(|finding| {
-            let (section, key) = tree.names_at(&finding.span);
-            Mistake {
-                place: tree.place_of(&finding.span),
-                section,
-                key: if finding.names_its_key { String::new() } else { key },
-                message: finding.message,
-            }
+            let (section, key) = tree.names_at(&finding.span, finding.unknown.as_deref());
+            Mistake { place: tree.place_of(&finding.span), section, key, message: finding.message }
         });
         placed.collect()
     }

@@ -15,11 +15,11 @@ use crate::domain::secret::Secret;
 use crate::domain::source::{Algorithm, Encoding, HmacScheme, Scheme, SignedPart};
 
 /// How far a signature's time may be from ours unless told otherwise, as Standard Webhooks advises.
-const TOLERANCE: Duration = Duration::from_secs(300);
+const TOLERANCE: Duration = Duration::from_mins(5);
 
 /// The bounds of `tolerance`.
 const TOLERANCE_MIN: Duration = Duration::from_secs(1);
-const TOLERANCE_MAX: Duration = Duration::from_secs(24 * 3_600);
+const TOLERANCE_MAX: Duration = Duration::from_hours(24);
 
 /// Each scheme with the keys it has, besides `type`.
 const KEYS: &[(&str, &[&str])] = &[
@@ -92,8 +92,12 @@ fn scheme(raw: &Spanned<RawScheme>, judge: &mut Judge<'_>) -> Option<Scheme> {
     match *word {
         "none" => Some(Scheme::None),
         "token" => {
-            let header = optional_header(inner.header.as_ref(), judge);
-            Some(Scheme::Token { secrets: secrets(raw, judge)?, header: header? })
+            let secrets = secrets(raw, judge);
+            let header = match &inner.header {
+                Some(text) => Some(header(text, judge)?),
+                None => None,
+            };
+            Some(Scheme::Token { secrets: secrets?, header })
         }
         "header" => {
             let name = required_header(raw, inner.name.as_ref(), "name", judge);
@@ -150,7 +154,6 @@ fn hmac(raw: &Spanned<RawScheme>, judge: &mut Judge<'_>) -> Option<HmacScheme> {
         .map_or(Some(Algorithm::Sha256), |word| judge.word(word, &ALGORITHMS));
     let encoding =
         inner.encoding.as_ref().map_or(Some(Encoding::Hex), |word| judge.word(word, &ENCODINGS));
-    let timestamp_header = optional_header(inner.timestamp_header.as_ref(), judge);
     let tolerance = inner
         .tolerance
         .as_ref()
@@ -163,7 +166,11 @@ fn hmac(raw: &Spanned<RawScheme>, judge: &mut Judge<'_>) -> Option<HmacScheme> {
         Some(list) => judge.each(list.get_ref(), |judge, text| part(text, judge)),
     };
     let secrets = secrets(raw, judge);
-    let (parts, timestamp_header) = (parts?, timestamp_header?);
+    let timestamp_header = match &inner.timestamp_header {
+        Some(text) => Some(self::header(text, judge)?),
+        None => None,
+    };
+    let parts = parts?;
     time_is_signed(raw, &parts, timestamp_header.as_deref(), judge)?;
     Some(HmacScheme {
         header: header?,
@@ -295,13 +302,12 @@ fn required_header(
     if text.is_none() {
         judge.mistakes.lacks(raw.span(), format!("lacks `{key}`, the header's name"));
     }
-    optional_header(text, judge)?
+    header(text?, judge)
 }
 
-fn optional_header(text: Option<&Text>, judge: &mut Judge<'_>) -> Option<Option<String>> {
-    let Some(text) = text else { return Some(None) };
+fn header(text: &Text, judge: &mut Judge<'_>) -> Option<String> {
     match header_name(text.get_ref()) {
-        Some(name) => Some(Some(name)),
+        Some(name) => Some(name),
         None => judge.refuse(text, "not a header's name"),
     }
 }

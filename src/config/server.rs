@@ -12,11 +12,11 @@ use super::{Api, Retention, Server, StoreSettings};
 /// Where vendors push unless told otherwise.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
-const HOUR: Duration = Duration::from_secs(3_600);
-const DAY: Duration = Duration::from_secs(24 * 3_600);
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
 
 /// A hundred years: as good as for ever, and within what times can say.
-const KEPT_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
+const KEPT_MAX: Duration = Duration::from_hours(100 * 365 * 24);
 
 pub(super) fn server(raw: &RawServer, judge: &mut Judge<'_>) -> Option<Server> {
     let listen = address(raw.listen.as_ref(), LISTEN, judge);
@@ -29,8 +29,7 @@ pub(super) fn server(raw: &RawServer, judge: &mut Judge<'_>) -> Option<Server> {
     {
         judge.refuse(text, "has to end before the query: `/in/SOURCE` is put behind it")?;
     }
-    let trusted_proxies =
-        judge.each(&raw.trusted_proxies, |judge, network| judge.read::<ipnet::IpNet>(network));
+    let trusted_proxies = judge.each(&raw.trusted_proxies, Judge::read::<ipnet::IpNet>);
     Some(Server { listen: listen?, public_url: public_url?, trusted_proxies: trusted_proxies? })
 }
 

@@ -27,22 +27,13 @@ enum Step {
 }
 
 impl<'a> Tree<'a> {
-    /// Reads the file's text.
-    ///
-    /// # Errors
-    /// An empty tree, what is wrong with the text, and where.
-    pub(super) fn parse(
-        file_name: &'a str,
-        text: &'a str,
-    ) -> Result<Self, (Self, Range<usize>, String)> {
-        let with = |root| Self { file_name, text, root, variables: Vec::new() };
-        match DeTable::parse(text) {
-            Ok(root) => Ok(with(root)),
-            Err(error) => {
-                let empty = with(Spanned::new(0..text.len(), DeTable::new()));
-                Err((empty, error.span().unwrap_or_default(), error.message().to_owned()))
-            }
-        }
+    /// Reads the file's text. If it is not TOML, the tree is empty, and the error says why.
+    pub(super) fn parse(file_name: &'a str, text: &'a str) -> (Self, Option<toml::de::Error>) {
+        let (root, error) = match DeTable::parse(text) {
+            Ok(root) => (root, None),
+            Err(error) => (Spanned::new(0..text.len(), DeTable::new()), Some(error)),
+        };
+        (Self { file_name, text, root, variables: Vec::new() }, error)
     }
 
     /// The root, for the reader of shapes, which eats it.
@@ -92,38 +83,31 @@ impl<'a> Tree<'a> {
             return Place::Variable((*name).to_owned());
         }
         let before = self.text.as_bytes().get(..span.start).unwrap_or(self.text.as_bytes());
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = before.split(|byte| *byte == b'\n').count();
         Place::Line(self.file_name.to_owned(), line)
     }
 
-    /// The names of the section and of the key in it that a range of bytes belongs to.
-    pub(super) fn names_at(&self, span: &Range<usize>) -> (String, String) {
-        let path = self.path_at(span);
-        let depth = match path.first() {
-            Some(Step::Key(first)) if first == "sources" || first == "destinations" => 2,
-            Some(Step::Key(first))
-                if first == "api" && path.get(1) == Some(&Step::Key("keys".into())) =>
-            {
-                3
-            }
-            Some(Step::Key(first)) => usize::from(self.table(&[first]).is_some()),
-            Some(Step::Index(_)) | None => 0,
+    /// The names of the section and of the key in it that a range of bytes belongs to. A key that is `unknown` is not named
+    /// itself, but what it was found in.
+    pub(super) fn names_at(&self, span: &Range<usize>, unknown: Option<&str>) -> (String, String) {
+        let mut path = self.path_at(span, unknown);
+        if unknown.is_some() {
+            path.pop();
+        }
+        let names: Vec<Option<&str>> = path.iter().map(Step::key).collect();
+        let depth = match names.as_slice() {
+            [Some("sources" | "destinations"), ..] => 2,
+            [Some("api"), Some("keys"), ..] => 3,
+            [Some(first), ..] => usize::from(self.table(&[first]).is_some()),
+            [None, ..] | [] => 0,
         };
         let (section, key) = path.split_at_checked(depth).unwrap_or((&path, &[]));
         (dotted(section), dotted(key))
     }
 
-    /// The last name on the way to a range of bytes.
-    pub(super) fn key_at(&self, span: &Range<usize>) -> Option<String> {
-        self.path_at(span).into_iter().rev().find_map(|step| match step {
-            Step::Key(key) => Some(key),
-            Step::Index(_) => None,
-        })
-    }
-
-    /// Takes the innermost keyed value at a range of bytes out of the tree; `false` if there is none.
-    pub(super) fn remove_at(&mut self, span: &Range<usize>) -> bool {
-        let mut path = self.path_at(span);
+    /// Takes the innermost keyed value at a range of bytes, or the `unknown` key there, out of the tree; `false` if there is none.
+    pub(super) fn remove_at(&mut self, span: &Range<usize>, unknown: Option<&str>) -> bool {
+        let mut path = self.path_at(span, unknown);
         let last = loop {
             match path.pop() {
                 Some(Step::Key(key)) => break key,
@@ -148,11 +132,24 @@ impl<'a> Tree<'a> {
         table.remove(last.as_str()).is_some()
     }
 
-    /// The way to the smallest key or value that covers a range of bytes.
-    fn path_at(&self, span: &Range<usize>) -> Vec<Step> {
+    /// The way to the smallest key or value that covers a range of bytes. The keys that a variable had to make on its way all
+    /// have its range: an `unknown` one among them is told by its name.
+    fn path_at(&self, span: &Range<usize>, unknown: Option<&str>) -> Vec<Step> {
         let mut search = Search { span: span.clone(), way: Vec::new(), best: None };
         search.table(self.root.get_ref());
-        search.best.map(|(_, path)| path).unwrap_or_default()
+        let mut path = search.best.map(|(_, path)| path).unwrap_or_default();
+        let meant = path.iter().rposition(|step| unknown.is_some() && step.key() == unknown);
+        path.truncate(meant.map_or(path.len(), |place| place + 1));
+        path
+    }
+}
+
+impl Step {
+    fn key(&self) -> Option<&str> {
+        match self {
+            Self::Key(key) => Some(key),
+            Self::Index(_) => None,
+        }
     }
 }
 
