@@ -7,7 +7,7 @@ use super::business::Envelope;
 use super::draft::{Fault, carry, key, unknown, wrapped};
 use super::shape::Reader;
 use super::{content, people};
-use crate::domain::event::{Content, Direction, Draft, EventType, MessagePart, Part, Party};
+use crate::domain::event::{Content, Direction, Draft, EventType, MessagePart, Part, Party, When};
 use crate::vendor::read::Fields;
 
 /// The most entries that are read of one notification: WhatsApp batches up to as many.
@@ -94,7 +94,7 @@ impl Seen<'_> {
     }
 
     /// Takes an entry's own time; the envelope's if it has none.
-    fn time(&self, entry: &mut Fields) -> crate::domain::event::When {
+    fn time(&self, entry: &mut Fields) -> When {
         if entry.has("timestamp") {
             self.arrival.time(entry, &["timestamp"])
         } else {

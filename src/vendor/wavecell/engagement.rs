@@ -3,9 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::arrival::Arrival;
-use super::draft::{
-    Fault, canonical, carry, dialect, enveloped, event, event_key, flat, key, required,
-};
+use super::draft::{Fault, carry, dialect, enveloped, event, event_key, flat, key, required};
 use super::people;
 use crate::domain::event::{Channel, Draft, EventType, Part};
 use crate::vendor::read::Fields;
@@ -33,12 +31,9 @@ pub(super) fn link(mut body: Fields, arrival: &Arrival<'_>) -> Result<Vec<Draft>
 pub(super) fn survey(mut body: Fields, arrival: &Arrival<'_>) -> Result<Vec<Draft>, Fault> {
     let dialect = dialect(&mut body, "sms.survey");
     flat(body, dialect, |fields| {
-        let whole = canonical(fields);
         let umid = required(fields, "umid")?;
-        let key = match fields.peek("surveyId") {
-            Some(survey) => key(&[&umid.to_ascii_lowercase(), &survey]),
-            None => whole,
-        };
+        let survey_id = fields.peek("surveyId").unwrap_or_default();
+        let key = key(&[&umid.to_ascii_lowercase(), &survey_id]);
         let when = arrival.time(fields, &["surveySubmittedAt", "surveyStartedAt"]);
         let mut survey = about(&umid);
         survey.extend(carry(

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::arrival::Arrival;
 use super::draft::{Fault, dialect, enveloped, event, flat, required};
 use super::{content, people};
-use crate::domain::event::{Channel, Direction, Draft, EventType, MessagePart, Party};
+use crate::domain::event::{Channel, Direction, Draft, EventType, MessagePart, Party, TimeBasis};
 use crate::vendor::read::Fields;
 
 /// How long links to inbound media work: they are signed for a day.
@@ -53,7 +55,9 @@ fn received(fields: &mut Fields, arrival: &Arrival<'_>) -> Result<Draft, Fault> 
     message.conversation = people::conversation(message.from.as_ref());
     let mut draft =
         finished(EventType::MessageReceived, Direction::Inbound, message, channel, fields, arrival);
-    let content = content::take(fields, Some(draft.when.at.after(MEDIA_LIFETIME)));
+    let expires_at =
+        (draft.when.basis != TimeBasis::Received).then(|| draft.when.at.after(MEDIA_LIFETIME));
+    let content = content::take(fields, expires_at);
     if let Some(message) = &mut draft.data.message {
         message.content = content;
     }
@@ -95,14 +99,15 @@ fn finished(
 
 /// Whether the user is known by what only version 3 has: a user name, or an id such as `US.1349…`.
 fn has_business_scoped_user(body: &Fields) -> bool {
-    let mut payload = body.clone().object("payload").unwrap_or_default();
-    let scoped = payload.within("user", |user| {
-        let id = user.text("channelUserId").unwrap_or_default();
-        let (country, rest) = id.split_once('.').unwrap_or_default();
-        let form = country.len() == 2
-            && country.bytes().all(|letter| letter.is_ascii_uppercase())
-            && !rest.is_empty();
-        form || user.has("username")
-    });
-    scoped.unwrap_or(false)
+    let payload = body.get("payload").and_then(Value::as_object);
+    let user = payload
+        .and_then(|payload| payload.iter().find(|(name, _)| name.eq_ignore_ascii_case("user")))
+        .and_then(|(_, user)| user.as_object());
+    let Some(user) = user.cloned().map(Fields::new) else { return false };
+    let id = user.peek("channelUserId").unwrap_or_default();
+    let (country, rest) = id.split_once('.').unwrap_or_default();
+    let scoped = country.len() == 2
+        && country.bytes().all(|letter| letter.is_ascii_uppercase())
+        && !rest.is_empty();
+    scoped || user.has("username")
 }

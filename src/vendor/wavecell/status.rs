@@ -3,7 +3,9 @@
 use super::arrival::Arrival;
 use super::draft::{event, key, word};
 use super::{errors, people};
-use crate::domain::event::{Channel, Direction, Draft, EventType, MessagePart, Status, When};
+use crate::domain::event::{
+    Channel, Direction, Draft, EventType, MessageError, MessagePart, Status, When,
+};
 use crate::domain::message::State;
 use crate::vendor::read::Fields;
 
@@ -51,8 +53,8 @@ pub(super) fn receipt(report: Report, channel: Option<Channel>, mut message: Mes
         &report.written_at,
     ]);
     message.conversation = people::conversation(message.to.as_ref());
-    message.status =
-        Some(Status { state: rung, vendor_state: report.state, vendor_detail: report.detail });
+    let status = Status { state: rung, vendor_state: report.state, vendor_detail: report.detail };
+    message.status = Some(status).filter(|status| *status != Status::default());
     let mut draft = event(kind, Some(message.id.clone()), report.when, key);
     draft.data.channel = channel;
     draft.data.direction = Some(Direction::Outbound);
@@ -65,7 +67,7 @@ pub(super) fn error(
     payload: &mut Fields,
     channel: Option<Channel>,
     failed: bool,
-) -> Option<crate::domain::event::MessageError> {
+) -> Option<MessageError> {
     let provider_code = ["whatsapp", "viber"].into_iter().find_map(|channel| {
         payload.within(channel, |channel| channel.text("providerErrorCode")).flatten()
     });
