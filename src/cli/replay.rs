@@ -8,16 +8,16 @@ use std::sync::Arc;
 use anyhow::Context;
 use futures_util::{StreamExt, stream};
 
+use super::WRONG;
 use super::embedded::Embedded;
 use super::stage::stage;
 use super::target::TargetArgs;
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::replay::client::Client;
 use crate::replay::collection::Collection;
 use crate::replay::fixture::Fixture;
 use crate::replay::judge::Verdict;
 use crate::replay::report::Report;
-use crate::replay::route::Routes;
 use crate::replay::run::{Pace, Run, send_chain};
 
 /// How many fixtures have a callbox of their own at the same time.
@@ -47,7 +47,13 @@ pub struct Args {
 
 /// Replays, prints the report, and ends with 0 if nothing differs, 1 if something does.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let collection = Collection::load(&args.paths).map_err(Wrong::from)?;
+    let collection = match Collection::load(&args.paths) {
+        Ok(collection) => collection,
+        Err(error) => {
+            anstream::eprintln!("callbox: {error}");
+            return Ok(ExitCode::from(WRONG));
+        }
+    };
     let report = if args.embedded {
         replay_embedded(&collection).await
     } else {
@@ -62,12 +68,20 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// A number above nothing.
+fn positive(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    let fits = number.is_finite() && number > 0.0;
+    fits.then_some(number).ok_or_else(|| "it has to be more than 0".to_owned())
+}
+
 /// Sends to a callbox that is running.
 async fn replay_to(args: &Args, collection: &Collection) -> anyhow::Result<Report> {
     let (addresses, routes) = args.target.target()?;
     let client = Client::new(addresses)?;
-    let pace = Pace::new(Arc::new(SystemClock::new()), args.rate);
-    let run = Run { client: &client, routes: &routes, rounds: args.repeat, pace };
+    let clock = Arc::new(SystemClock::new());
+    let pace = Pace::new(Arc::clone(&clock) as Arc<dyn Clock>, args.rate);
+    let run = Run { client: &client, routes: &routes, rounds: args.repeat, clock: &*clock, pace };
     Ok(run.send(collection).await)
 }
 

@@ -60,9 +60,16 @@ impl TargetArgs {
             (None, None) => beside(&push),
         };
         let key = self.key.as_deref().map(secret).transpose()?;
-        let routes = config.map_or(Routes::AsRecorded, |config| Routes::Configured(config.sources));
+        let routes = config.map_or(Routes::AsRecorded, |config| configured(config, &push));
         Ok((Addresses { push, api, key }, routes))
     }
+}
+
+/// The routes of a server that is configured so, and is sent to at `push`.
+fn configured(config: Config, push: &Url) -> Routes {
+    let called = config.server.public_url.as_ref().unwrap_or(push).as_str();
+    let called = called.trim_end_matches('/').to_owned();
+    Routes::Configured { sources: config.sources, called }
 }
 
 /// Whether the configuration is about the server at `url`.

@@ -62,6 +62,12 @@ impl Request {
         behind.split('/').next().filter(|name| !name.is_empty())
     }
 
+    /// The request as it is, to the source that it names; if it names none, to the one of its vendor's name.
+    #[must_use]
+    pub fn as_recorded(&self, vendor: &str) -> Self {
+        if self.source().is_some() { self.clone() } else { self.addressed_to(vendor) }
+    }
+
     /// The same request to the source `name`; what stands behind the old one's name, a token say, stays.
     #[must_use]
     pub fn addressed_to(&self, name: &str) -> Self {

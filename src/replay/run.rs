@@ -28,6 +28,8 @@ pub struct Run<'a> {
     pub routes: &'a Routes,
     /// How often everything is sent.
     pub rounds: u32,
+    /// Tells when a request is signed.
+    pub clock: &'a dyn Clock,
     /// How fast requests go out.
     pub pace: Pace,
 }
@@ -66,7 +68,7 @@ impl Run<'_> {
     }
 
     async fn send_one(&self, fixture: &Fixture) -> Verdict {
-        match self.routes.route(fixture) {
+        match self.routes.route(fixture, self.clock.now()) {
             Ok(request) => {
                 self.pace.wait().await;
                 judge(self.client, fixture, &request).await
@@ -78,17 +80,13 @@ impl Run<'_> {
 
 /// Sends a chain of fixtures as recorded, and judges the last one.
 pub async fn send_chain(client: &Client, chain: &[Arc<Fixture>]) -> Verdict {
-    let mut verdict = Verdict::Failed("there is nothing to send".to_owned());
-    for fixture in chain {
-        verdict = match Routes::AsRecorded.route(fixture) {
-            Ok(request) => judge(client, fixture, &request).await,
-            Err(reason) => Verdict::Failed(reason),
-        };
-        if let Verdict::Failed(reason) = verdict {
-            return Verdict::Failed(format!("{}: {reason}", fixture.name));
+    let Some((last, before)) = chain.split_last() else { return Verdict::Passed };
+    for fixture in before {
+        if let Err(error) = client.push(&fixture.request.as_recorded(fixture.vendor)).await {
+            return Verdict::Failed(format!("`{}`, which goes before it: {error}", fixture.name));
         }
     }
-    verdict
+    judge(client, last, &last.request.as_recorded(last.vendor)).await
 }
 
 /// The fixtures by folder, those that go before others first; what has no such order goes into the report.
