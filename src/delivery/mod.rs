@@ -1,1 +1,13 @@
-//! delivery
+//! Handing events out: the worker that finds what is due, the sender that posts it, and the connector that knows where not to.
+
+mod attempt;
+pub mod connector;
+pub mod destinations;
+pub mod failure;
+pub mod sender;
+pub mod signing;
+mod steady;
+pub mod worker;
+
+pub use destinations::{Destinations, Standing};
+pub use worker::{DeliveryWorker, Round};

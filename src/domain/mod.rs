@@ -1,11 +1,14 @@
 //! What callbox is about, without any I/O: callbacks, events, messages, sources, destinations, deliveries, and the rules that decide.
 
 pub mod address;
+pub mod breaker;
 pub mod callback;
 pub mod delivery;
 pub mod destination;
+mod destination_url;
 pub mod event;
 pub mod event_type;
+pub mod fairness;
 pub mod glob;
 pub mod id;
 pub mod message;

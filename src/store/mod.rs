@@ -4,8 +4,6 @@
 
 pub mod sqlite;
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -77,6 +75,10 @@ pub struct NewEvent {
     pub id: EventId,
     /// What it says.
     pub draft: Draft,
+    /// The draft's data as JSON, without `extra`: what `digest` was made of.
+    pub data: String,
+    /// The draft's `extra` as JSON, if there is any.
+    pub extra: Option<String>,
     /// The hash of source, type and the vendor's key recipe.
     pub key: [u8; 16],
     /// The hash of what it says.
@@ -228,7 +230,7 @@ pub trait Questions: Send + Sync {
     /// A delivery with its attempts.
     async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError>;
 
-    /// What waits for a destination, and how its latest attempts went.
+    /// What waits for a destination.
     async fn backlog(&self, destination: &Name) -> Result<Backlog, StoreError>;
 
     /// What came in from a source so far.
@@ -307,15 +309,13 @@ impl Happening {
     }
 }
 
-/// What waits for a destination, and how its latest attempts went.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// What waits for a destination.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Backlog {
     /// How many deliveries are pending or in flight.
     pub waiting: u64,
-    /// The oldest of them: when its event was received.
+    /// When the oldest of them was made.
     pub oldest_pending_at: Option<Time>,
-    /// The latest attempts, newest first, at most 200: whether each succeeded, and how long it took.
-    pub latest: Vec<(bool, Duration)>,
 }
 
 /// What came in from a source so far, as long as it is kept.
@@ -341,6 +341,9 @@ pub trait Upkeep: Send + Sync {
 
     /// Whether the store takes writes, found out by one.
     async fn ready(&self) -> Result<(), StoreError>;
+
+    /// How many writes wait for their turn.
+    fn waiting(&self) -> usize;
 
     /// Writes down what waits, folds the log into the database and closes it. Later calls are [`StoreError::Closed`].
     async fn close(&self) -> Result<(), StoreError>;

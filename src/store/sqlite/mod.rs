@@ -1,1 +1,118 @@
 //! The store in one SQLite file: one thread writes, a few read.
+
+mod append;
+mod deliver;
+mod filesystem;
+mod open;
+mod read;
+mod readers;
+mod rows;
+mod schema;
+mod writer;
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use parking_lot::{Mutex, RwLock};
+
+pub use open::OpenError;
+use readers::Readers;
+use writer::{Patience, Writer};
+
+use crate::clock::Clock;
+use crate::random::Random;
+use crate::store::{StoreError, Upkeep};
+
+/// The store in one SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    ways: RwLock<Option<Ways>>,
+    threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
+    key: [u8; 32],
+    lock: Mutex<Option<File>>,
+    /// Whether the last stop was not a clean one.
+    unclean: bool,
+}
+
+/// The ways to the threads; gone once the store is closed.
+#[derive(Clone, Debug)]
+struct Ways {
+    writer: Arc<Writer>,
+    readers: Arc<Readers>,
+}
+
+impl SqliteStore {
+    /// Opens the database at `path`, or makes it.
+    pub fn open(path: &Path, clock: &Arc<dyn Clock>, random: &Random) -> Result<Self, OpenError> {
+        let opened = open::open(path, random)?;
+        let start = |source| OpenError::File { path: path.to_owned(), source };
+        let (readers, mut threads) = Readers::start(path, clock)?;
+        let (writer, thread) = Writer::start(opened.writer).map_err(start)?;
+        threads.push(thread);
+        Ok(Self {
+            ways: RwLock::new(Some(Ways { writer: Arc::new(writer), readers: Arc::new(readers) })),
+            threads: Mutex::new(threads),
+            key: opened.key,
+            lock: Mutex::new(Some(opened.lock)),
+            unclean: opened.unclean,
+        })
+    }
+
+    /// Times a sync, looks at the free space, and warns of what may break the promise.
+    pub fn probe(path: &Path, clock: &dyn Clock) {
+        filesystem::probe(path.parent().unwrap_or(Path::new(".")), clock);
+    }
+
+    fn writer(&self) -> Result<Arc<Writer>, StoreError> {
+        self.ways.read().as_ref().map(|ways| Arc::clone(&ways.writer)).ok_or(StoreError::Closed)
+    }
+
+    fn readers(&self) -> Result<Arc<Readers>, StoreError> {
+        self.ways.read().as_ref().map(|ways| Arc::clone(&ways.readers)).ok_or(StoreError::Closed)
+    }
+}
+
+#[async_trait]
+impl Upkeep for SqliteStore {
+    fn key(&self) -> [u8; 32] {
+        self.key
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.writer()?
+            .write(Patience::None, |connection| open::set_meta(connection, "probe", ""))
+            .await
+    }
+
+    fn waiting(&self) -> usize {
+        self.writer().map_or(0, |writer| writer.waiting())
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        drop(self.ways.write().take().ok_or(StoreError::Closed)?);
+        let threads: Vec<_> = self.threads.lock().drain(..).collect();
+        let (tell, told) = tokio::sync::oneshot::channel();
+        // Joining blocks, so a thread does it; it ends when the others have.
+        let joiner =
+            std::thread::Builder::new().name("callbox-closer".to_owned()).spawn(move || {
+                let panicked = threads
+                    .into_iter()
+                    .map(std::thread::JoinHandle::join)
+                    .filter(Result::is_err)
+                    .count();
+                // Nobody listens any more if the close itself was given up.
+                let _ = tell.send(panicked);
+            });
+        joiner.map_err(|error| StoreError::Failed(error.to_string()))?;
+        let panicked = told.await.map_err(|_| StoreError::Closed)?;
+        *self.lock.lock() = None;
+        if panicked > 0 {
+            return Err(StoreError::Failed(format!(
+                "{panicked} of the store's threads had panicked"
+            )));
+        }
+        Ok(())
+    }
+}

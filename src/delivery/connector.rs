@@ -1,0 +1,107 @@
+//! The HTTP client of one destination: it connects only to addresses that the guard lets pass, and follows nothing.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::redirect;
+use url::Url;
+
+use crate::domain::address::{AddressGuard, Refusal};
+
+/// The longest that looking up, connecting and the TLS handshake take together.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The most connections kept open that nothing is sent over.
+const IDLE_MAX: usize = 2;
+
+/// A client for one destination alone, so that no other's pool, certificates or guard apply to it. Proxy variables of the
+/// environment are ignored: a proxy would connect where the guard cannot see it.
+///
+/// An address in the URL itself is never looked up: judge it before sending.
+pub fn connect(url: &Url, guard: Arc<AddressGuard>) -> reqwest::Result<reqwest::Client> {
+    // An error means that a provider is installed already, which is all we want.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let port = url.port_or_known_default().unwrap_or_default();
+    let builder = reqwest::Client::builder()
+        .dns_resolver(GuardedResolver { guard, port })
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .referer(false)
+        .user_agent(concat!("callbox/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_max_idle_per_host(IDLE_MAX);
+    if url.scheme() == "https" {
+        builder.https_only(true).build()
+    } else {
+        // Plain HTTP asks for no certificates, so a machine without any can still deliver.
+        builder.tls_certs_only([]).build()
+    }
+}
+
+/// Looks names up by the system's own rules, and hands on only addresses that the guard lets pass. They are the ones dialled, so
+/// a name that answers differently the next time gains nothing.
+#[derive(Debug)]
+struct GuardedResolver {
+    guard: Arc<AddressGuard>,
+    port: u16,
+}
+
+impl Resolve for GuardedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (guard, port) = (Arc::clone(&self.guard), self.port);
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), port)).await?;
+            let passed = pass(&guard, found)?;
+            Ok(Box::new(passed.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// The addresses that may be dialled.
+fn pass(
+    guard: &AddressGuard,
+    found: impl Iterator<Item = SocketAddr>,
+) -> Result<Vec<SocketAddr>, Box<dyn Error + Send + Sync>> {
+    let (mut passed, mut refused) = (Vec::new(), None);
+    for address in found {
+        match guard.judge(address) {
+            Ok(()) => passed.push(address),
+            Err(refusal) => refused = refused.or(Some(refusal)),
+        }
+    }
+    match refused {
+        Some(refusal) if passed.is_empty() => Err(refusal.into()),
+        Some(_) | None if !passed.is_empty() => Ok(passed),
+        Some(_) | None => Err("the name has no address".into()),
+    }
+}
+
+/// The guard's refusal among the causes of an error, if that is what it was.
+#[must_use]
+pub fn refusal_in(error: &reqwest::Error) -> Option<Refusal> {
+    super::failure::causes(error).find_map(|cause| cause.downcast_ref::<Refusal>().copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_public_ones_of_a_name_s_addresses_are_dialled() {
+        let guard = AddressGuard::default();
+        let addresses = |text: &str| -> Vec<SocketAddr> {
+            text.split_whitespace().map(|ip| SocketAddr::new(ip.parse().unwrap(), 443)).collect()
+        };
+        let dialled = |text: &str| pass(&guard, addresses(text).into_iter());
+        assert_eq!(dialled("1.1.1.1 ::1").unwrap(), addresses("1.1.1.1"));
+        assert_eq!(dialled("127.0.0.1 1.1.1.1").unwrap(), addresses("1.1.1.1"));
+        let refusal = dialled("10.0.0.1 ::1").unwrap_err();
+        assert_eq!(refusal.to_string(), "10.0.0.1 is refused: private");
+        assert!(refusal.is::<Refusal>());
+        assert_eq!(dialled("").unwrap_err().to_string(), "the name has no address");
+    }
+}

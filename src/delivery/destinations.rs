@@ -1,0 +1,205 @@
+//! The configured destinations, and how each one stands: paused, behind an open breaker, held back, busy.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::sender::{Sender, SenderError, Verdict};
+use crate::clock::Clock;
+use crate::domain::breaker::{Breaker, BreakerState};
+use crate::domain::delivery::Outcome;
+use crate::domain::destination::Destination;
+use crate::domain::fairness::Demand;
+use crate::domain::name::Name;
+use crate::random::Random;
+use crate::store::{Outbox, StoreError};
+
+/// Too busy, and not there for now: statuses whose `Retry-After` speaks for the destination as a whole.
+const HOLDING: [u16; 2] = [429, 503];
+
+/// Every configured destination. The worker goes by it; operators look at it, and pause and resume through it.
+pub struct Destinations {
+    lanes: Vec<Arc<Lane>>,
+    outbox: Arc<dyn Outbox>,
+    clock: Arc<dyn Clock>,
+    wake: Arc<Notify>,
+}
+
+/// How a destination stands, as operators see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Why it is paused, if it is.
+    pub paused: Option<String>,
+    /// The breaker before it.
+    pub breaker: BreakerState,
+    /// How many attempts are under way.
+    pub in_flight: usize,
+}
+
+impl Destinations {
+    /// The destinations of a configuration; those that were paused before are so still. None of them is ever connected to one of
+    /// `own_listeners`. `wake` rouses the worker.
+    pub async fn load(
+        configured: Vec<Destination>,
+        own_listeners: &[SocketAddr],
+        outbox: Arc<dyn Outbox>,
+        clock: Arc<dyn Clock>,
+        wake: Arc<Notify>,
+    ) -> Result<Self, StoreError> {
+        let paused = outbox.paused().await?;
+        let lane = |destination: Destination| {
+            let paused = paused.iter().find(|(name, _)| *name == destination.name);
+            let reason = paused.map(|(_, reason)| reason.clone());
+            Arc::new(Lane::new(destination, own_listeners, reason))
+        };
+        let lanes = configured.into_iter().map(lane).collect();
+        Ok(Self { lanes, outbox, clock, wake })
+    }
+
+    /// The destinations as they are configured, in order.
+    pub fn configured(&self) -> impl Iterator<Item = &Destination> {
+        self.lanes.iter().map(|lane| &lane.destination)
+    }
+
+    /// How a destination stands; `None` if there is none of this name.
+    #[must_use]
+    pub fn standing(&self, name: &Name) -> Option<Standing> {
+        let now = self.clock.elapsed();
+        self.lane(name).map(|lane| lane.standing(now))
+    }
+
+    /// Pauses a destination: its backlog waits, attempts under way end. Returns whether there is one of this name. If it can't be
+    /// written down, it is paused all the same, until a restart.
+    pub async fn pause(&self, name: &Name, reason: &str) -> Result<bool, StoreError> {
+        let Some(lane) = self.lane(name) else { return Ok(false) };
+        lane.condition.lock().paused = Some(reason.to_owned());
+        self.outbox.set_paused(name, Some(reason.to_owned())).await?;
+        Ok(true)
+    }
+
+    /// Resumes a destination at once, whatever it asked for earlier. Returns whether there is one of this name.
+    pub async fn resume(&self, name: &Name) -> Result<bool, StoreError> {
+        let Some(lane) = self.lane(name) else { return Ok(false) };
+        self.outbox.set_paused(name, None).await?;
+        lane.resume();
+        self.wake.notify_one();
+        Ok(true)
+    }
+
+    fn lane(&self, name: &Name) -> Option<&Arc<Lane>> {
+        self.lanes.iter().find(|lane| lane.destination.name == *name)
+    }
+
+    pub(super) fn lanes(&self) -> &[Arc<Lane>] {
+        &self.lanes
+    }
+}
+
+/// One destination with its own slots, breaker and client, so that it can only harm itself.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) destination: Destination,
+    /// If there is none, every attempt fails with the reason, and everybody else is served.
+    pub(super) sender: Result<Sender, SenderError>,
+    condition: Mutex<Condition>,
+}
+
+/// Moments are [`Clock::elapsed`]'s.
+#[derive(Debug)]
+struct Condition {
+    paused: Option<String>,
+    breaker: Breaker,
+    held_until: Duration,
+    in_flight: usize,
+}
+
+/// What a lane could take now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    /// Attempts may start.
+    Some(Demand),
+    /// None may before this moment.
+    Later(Duration),
+    /// None may until something else happens: an attempt ends, or an operator resumes it.
+    None,
+}
+
+impl Lane {
+    fn new(destination: Destination, own_listeners: &[SocketAddr], paused: Option<String>) -> Self {
+        let breaker = Breaker::new(destination.max_concurrency);
+        let sender = Sender::new(&destination, own_listeners.to_vec());
+        let condition = Condition { paused, breaker, held_until: Duration::ZERO, in_flight: 0 };
+        Self { destination, sender, condition: Mutex::new(condition) }
+    }
+
+    pub(super) fn room(&self, now: Duration) -> Room {
+        let condition = self.condition.lock();
+        if condition.paused.is_some() || !self.destination.enabled {
+            return Room::None;
+        }
+        if now < condition.held_until {
+            return Room::Later(condition.held_until);
+        }
+        if let BreakerState::Open { until } = condition.breaker.state(now) {
+            return Room::Later(until);
+        }
+        let in_flight = condition.in_flight;
+        match condition.breaker.allowed(now, in_flight) {
+            0 => Room::None,
+            slots => Room::Some(Demand { slots, in_flight }),
+        }
+    }
+
+    /// Takes a slot until the returned value is dropped, whatever becomes of the attempt.
+    pub(super) fn take(self: &Arc<Self>) -> Slot {
+        self.condition.lock().in_flight += 1;
+        Slot(Arc::clone(self))
+    }
+
+    /// Learns from an attempt that ended at `now`. What failed on our side says nothing about the destination.
+    pub(super) fn learn(&self, verdict: &Verdict, now: Duration, random: &Random) {
+        let mut condition = self.condition.lock();
+        match verdict.outcome {
+            Outcome::Succeeded => condition.breaker.succeeded(),
+            Outcome::Rejected | Outcome::TimedOut | Outcome::Unreachable | Outcome::Refused => {
+                condition.breaker.failed(now, random);
+            }
+            Outcome::Failed | Outcome::Unknown => {}
+        }
+        if let Some(wait) = verdict.retry_after
+            && verdict.status.is_some_and(|status| HOLDING.contains(&status))
+        {
+            condition.held_until = condition.held_until.max(now.saturating_add(wait));
+        }
+    }
+
+    fn standing(&self, now: Duration) -> Standing {
+        let condition = self.condition.lock();
+        Standing {
+            paused: condition.paused.clone(),
+            breaker: condition.breaker.state(now),
+            in_flight: condition.in_flight,
+        }
+    }
+
+    fn resume(&self) {
+        let mut condition = self.condition.lock();
+        condition.paused = None;
+        condition.held_until = Duration::ZERO;
+        condition.breaker = Breaker::new(self.destination.max_concurrency);
+    }
+}
+
+/// One of a lane's attempts under way.
+#[derive(Debug)]
+pub(super) struct Slot(Arc<Lane>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut condition = self.0.condition.lock();
+        condition.in_flight = condition.in_flight.saturating_sub(1);
+    }
+}

@@ -1,0 +1,227 @@
+//! The worker that hands events out: it looks what is due, claims it fairly for each destination, and has it sent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::Notify;
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::attempt::Courier;
+use super::destinations::{Destinations, Lane, Room};
+use super::steady::SteadyTime;
+use crate::clock::{Clock, Time};
+use crate::domain::fairness::{Demand, deal};
+use crate::random::Random;
+use crate::store::{Claimed, Store, StoreError};
+
+/// The most attempts under way in all; a destination with none gets one beyond it.
+const IN_FLIGHT_MAX: usize = 256;
+
+/// The longest rest: a wake-up that got lost costs no more.
+const POLL: Duration = Duration::from_secs(5);
+
+/// The rest after the store failed.
+const STORE_REST: Duration = Duration::from_secs(1);
+
+/// Hands events out.
+pub struct DeliveryWorker {
+    courier: Arc<Courier>,
+    wake: Arc<Notify>,
+    attempts: JoinSet<()>,
+    turn: usize,
+}
+
+/// What a round found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Round {
+    /// How many attempts it started.
+    pub started: usize,
+    /// How many are under way now.
+    pub in_flight: usize,
+    /// How long nothing more can be done, unless something happens.
+    pub rest: Duration,
+}
+
+/// A destination that could take something now.
+struct Opening {
+    lane: Arc<Lane>,
+    demand: Demand,
+    due: Result<Option<Time>, StoreError>,
+}
+
+impl DeliveryWorker {
+    /// A worker for these destinations. `wake` rouses it when something new may be due.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        destinations: Arc<Destinations>,
+        clock: Arc<dyn Clock>,
+        random: Arc<Random>,
+        wake: Arc<Notify>,
+    ) -> Self {
+        let steady = SteadyTime::new(Arc::clone(&clock));
+        let courier = Arc::new(Courier { store, destinations, clock, steady, random });
+        Self { courier, wake, attempts: JoinSet::new(), turn: 0 }
+    }
+
+    /// Works until told to stop. Then it claims nothing more, and attempts under way have `grace` to end; those cut off are due
+    /// again at the next start.
+    pub async fn run(mut self, shutdown: CancellationToken, grace: Duration) {
+        let clock = Arc::clone(&self.courier.clock);
+        while !shutdown.is_cancelled() {
+            match self.recover().await {
+                Ok(0) => break,
+                Ok(due) => {
+                    tracing::info!(
+                        deliveries = due,
+                        "deliveries cut off by the last stop are due again"
+                    );
+                    break;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "can't look for deliveries that the last stop cut off");
+                    tokio::select! {
+                        () = shutdown.cancelled() => {}
+                        () = clock.sleep(STORE_REST) => {}
+                    }
+                }
+            }
+        }
+        while !shutdown.is_cancelled() {
+            let rest = self.tick().await.rest;
+            if rest.is_zero() {
+                continue;
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = self.wake.notified() => {}
+                () = clock.sleep(rest) => {}
+                Some(ended) = self.attempts.join_next() => report(ended),
+            }
+        }
+        self.finish(grace).await;
+    }
+
+    /// Makes what the last stop cut off due again. Has to come before the first round. Returns how many deliveries that were.
+    pub async fn recover(&self) -> Result<usize, StoreError> {
+        self.courier.store.recover(self.courier.steady.now()).await
+    }
+
+    /// One round: claims what is due, as far as slots reach, and starts the attempts.
+    pub async fn tick(&mut self) -> Round {
+        while let Some(ended) = self.attempts.try_join_next() {
+            report(ended);
+        }
+        let (openings, mut rest) = self.openings().await;
+        let free = IN_FLIGHT_MAX.saturating_sub(self.attempts.len());
+        let demands: Vec<Demand> = openings.iter().map(|opening| opening.demand).collect();
+        let shares = deal(free, &demands, self.turn);
+        self.turn = self.turn.wrapping_add(1);
+
+        let now = self.courier.steady.now();
+        let claims = openings.iter().zip(shares).filter(|(_, share)| *share > 0);
+        let claims = claims.map(async |(opening, share)| {
+            let claimed =
+                self.courier.store.claim(&opening.lane.destination.name, share, now).await;
+            (Arc::clone(&opening.lane), claimed)
+        });
+        let claims: Vec<_> = join_all(claims).await;
+        let mut started = 0;
+        for (lane, claimed) in claims {
+            match claimed {
+                Ok(claimed) => {
+                    started += claimed.len();
+                    for claimed in claimed {
+                        self.start(&lane, claimed);
+                    }
+                }
+                Err(error) => {
+                    complain(&lane, &error);
+                    rest = rest.min(STORE_REST);
+                }
+            }
+        }
+        if started > 0 {
+            rest = Duration::ZERO; // there may be more behind what was claimed
+        }
+        Round { started, in_flight: self.attempts.len(), rest }
+    }
+
+    /// Waits until every attempt under way has ended and is written down.
+    pub async fn settle(&mut self) {
+        while let Some(ended) = self.attempts.join_next().await {
+            report(ended);
+        }
+    }
+
+    /// The destinations that have something due and room for it, and how long the others can be left alone.
+    async fn openings(&self) -> (Vec<Opening>, Duration) {
+        let (elapsed, now) = (self.courier.clock.elapsed(), self.courier.steady.now());
+        let mut rest = POLL;
+        let mut looks = Vec::new();
+        for lane in self.courier.destinations.lanes() {
+            match lane.room(elapsed) {
+                Room::Some(demand) => looks.push((Arc::clone(lane), demand)),
+                Room::Later(moment) => rest = rest.min(moment.saturating_sub(elapsed)),
+                Room::None => {}
+            }
+        }
+        let looks = looks.into_iter().map(async |(lane, demand)| {
+            let due = self.courier.store.next_due(&lane.destination.name).await;
+            Opening { lane, demand, due }
+        });
+        let mut openings: Vec<Opening> = join_all(looks).await;
+        openings.retain(|opening| match &opening.due {
+            Ok(Some(due)) if *due <= now => true,
+            Ok(Some(due)) => {
+                rest = rest.min(due.since(now));
+                false
+            }
+            Ok(None) => false,
+            Err(error) => {
+                complain(&opening.lane, error);
+                rest = rest.min(STORE_REST);
+                false
+            }
+        });
+        (openings, rest)
+    }
+
+    fn start(&mut self, lane: &Arc<Lane>, claimed: Claimed) {
+        let (courier, lane, slot) = (Arc::clone(&self.courier), Arc::clone(lane), lane.take());
+        self.attempts.spawn(async move {
+            courier.carry(&lane, claimed).await;
+            drop(slot);
+        });
+    }
+
+    async fn finish(&mut self, grace: Duration) {
+        let clock = Arc::clone(&self.courier.clock);
+        let ended = tokio::select! {
+            () = self.settle() => true,
+            () = clock.sleep(grace) => false,
+        };
+        if !ended {
+            let cut_off = self.attempts.len();
+            tracing::warn!(
+                attempts = cut_off,
+                "attempts are cut off; they are made again at the next start"
+            );
+            self.attempts.shutdown().await;
+        }
+    }
+}
+
+/// A send that panics is caught and written down; what arrives here is the writing itself. Its delivery is due again at the next
+/// start.
+fn report(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "the result of an attempt could not be written down");
+    }
+}
+
+fn complain(lane: &Lane, error: &StoreError) {
+    tracing::warn!(destination.name = %lane.destination.name, %error, "can't look what is due");
+}

@@ -1,0 +1,273 @@
+//! Keeping a callback: its row, its events, what they do to their messages, and who they are due to; one step.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, Error, OptionalExtension, params};
+use sha2::{Digest, Sha256};
+
+use super::rows::{self, basis_word};
+use super::{Patience, SqliteStore};
+use crate::domain::callback::{Callback, CallbackOutcome};
+use crate::domain::event::FoldedNote;
+use crate::domain::id::EventId;
+use crate::domain::message::Message;
+use crate::domain::name::Name;
+use crate::domain::source::Quota;
+use crate::store::{Appended, Intake, Kept, NewCallback, NewEvent, StoreError};
+
+#[async_trait]
+impl Intake for SqliteStore {
+    async fn append(&self, callback: NewCallback) -> Result<Appended, StoreError> {
+        self.writer()?.write(Patience::None, move |connection| append(connection, &callback)).await
+    }
+}
+
+/// Keeps a callback with all that came of it.
+pub(super) fn append(connection: &Connection, new: &NewCallback) -> Result<Appended, Error> {
+    let callback = &new.callback;
+    // The events name their callback before it is there; the reference is checked at the commit.
+    let next = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'callback'), 0) + 1";
+    let row: i64 = connection.prepare_cached(next)?.query_row([], |row| row.get(0))?;
+    let appended = match &new.kept {
+        Kept::Events(events) => append_events(connection, callback, row, events)?,
+        Kept::Quarantined(_) => nothing(CallbackOutcome::Quarantined),
+        Kept::Unauthentic(..) => nothing(CallbackOutcome::Unauthentic),
+    };
+    let reason = match &new.kept {
+        Kept::Events(_) => None,
+        Kept::Quarantined(reason) | Kept::Unauthentic(reason, _) => Some(reason.as_str()),
+    };
+    insert_callback(connection, new, row, &appended, reason)?;
+    count(connection, callback, appended.outcome, reason)?;
+    if let Kept::Unauthentic(_, quota) = &new.kept {
+        keep_within(connection, callback, *quota)?;
+    }
+    Ok(appended)
+}
+
+fn nothing(outcome: CallbackOutcome) -> Appended {
+    Appended { outcome, events: Vec::new(), deliveries: 0 }
+}
+
+fn append_events(
+    connection: &Connection,
+    callback: &Callback,
+    row: i64,
+    events: &[NewEvent],
+) -> Result<Appended, Error> {
+    let mut appended = nothing(CallbackOutcome::Events);
+    let mut known = 0;
+    for event in events {
+        let mut find = connection.prepare_cached(
+            "SELECT sequence, uid FROM event WHERE duplicate_key = ?1 AND digest = ?2",
+        )?;
+        let first = find
+            .query_row(params![event.key, event.digest], |row| {
+                Ok((row.get::<_, i64>(0)?, rows::id(row, 1, EventId::from_bytes)?))
+            })
+            .optional()?;
+        if let Some((sequence, id)) = first {
+            known += 1;
+            appended.events.push(id);
+            connection
+                .prepare_cached("INSERT INTO repetition (event, callback) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+                .execute(params![sequence, row])?;
+        } else {
+            insert_event(connection, callback, row, event)?;
+            appended.events.push(event.id);
+            appended.deliveries += event.deliveries.len();
+        }
+    }
+    if known > 0 && known == events.len() {
+        appended.outcome = CallbackOutcome::Duplicate;
+    }
+    Ok(appended)
+}
+
+fn insert_event(
+    connection: &Connection,
+    callback: &Callback,
+    row: i64,
+    event: &NewEvent,
+) -> Result<(), Error> {
+    let folded = fold(connection, callback, event)?;
+    let (message, note) = folded.map_or((None, None), |(message, note)| (Some(message), note));
+    let draft = &event.draft;
+    // The unique key is the last word on what is a repetition: a second one is an error here, and the callback is refused.
+    connection
+        .prepare_cached(
+            "INSERT INTO event (uid, callback, callback_uid, message, source, type, subject, time_ms, time_basis,
+                                received_ms, revised, folded_state, folded_changed, duplicate_key, digest, data, extra)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,
+                     EXISTS (SELECT 1 FROM event WHERE duplicate_key = ?13), ?11, ?12, ?13, ?14, ?15, ?16)",
+        )?
+        .execute(params![
+            event.id.to_bytes(),
+            row,
+            callback.id.to_bytes(),
+            message,
+            callback.source.as_str(),
+            draft.kind.as_str(),
+            draft.subject,
+            draft.when.at.as_millis(),
+            basis_word(draft.when.basis),
+            callback.received_at.as_millis(),
+            note.map(|note| note.state.as_str()),
+            note.is_some_and(|note| note.changed),
+            event.key,
+            event.digest,
+            event.data,
+            event.extra,
+        ])?;
+    let sequence = connection.last_insert_rowid();
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO delivery (uid, event, destination, state, made_ms, due_ms, cause)
+         VALUES (?1, ?2, ?3, 'pending', ?4, ?4, 'schedule')",
+    )?;
+    for (id, destination) in &event.deliveries {
+        insert.execute(params![
+            id.to_bytes(),
+            sequence,
+            destination.as_str(),
+            callback.received_at.as_millis()
+        ])?;
+    }
+    Ok(())
+}
+
+/// Folds an event into its message; the message's row, and its state if it has one.
+fn fold(
+    connection: &Connection,
+    callback: &Callback,
+    event: &NewEvent,
+) -> Result<Option<(i64, Option<FoldedNote>)>, Error> {
+    let Some(fresh) = Message::about(&callback.source, &event.draft) else { return Ok(None) };
+    let instance = fresh.instance.clone().unwrap_or_default();
+    let known = connection
+        .prepare_cached("SELECT id, folded FROM message WHERE message_id = ?1 AND source = ?2 AND instance = ?3")?
+        .query_row(params![fresh.id, fresh.source.as_str(), instance], |row| {
+            Ok((row.get::<_, i64>(0)?, rows::json::<Message>(row, 1)?))
+        })
+        .optional()?;
+    let (row, mut message) = known.map_or((None, fresh), |(row, message)| (Some(row), message));
+    let before = message.state();
+    message.fold(&event.draft, callback.received_at);
+    let state = message.state();
+    let row = write_message(connection, row, &message, &instance)?;
+    Ok(Some((row, state.map(|state| FoldedNote { state, changed: before != Some(state) }))))
+}
+
+fn write_message(
+    connection: &Connection,
+    row: Option<i64>,
+    message: &Message,
+    instance: &str,
+) -> Result<i64, Error> {
+    let folded = serde_json::to_string(message)
+        .map_err(|error| Error::ToSqlConversionFailure(Box::new(error)))?;
+    let state = message.state().map(crate::domain::message::State::as_str);
+    let updated = message.updated_at.as_millis();
+    if let Some(row) = row {
+        connection
+            .prepare_cached("UPDATE message SET state = ?2, conversation = ?3, updated_ms = ?4, folded = ?5 WHERE id = ?1")?
+            .execute(params![row, state, message.conversation, updated, folded])?;
+        return Ok(row);
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO message (message_id, source, instance, state, conversation, updated_ms, folded)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![message.id, message.source.as_str(), instance, state, message.conversation, updated, folded])?;
+    Ok(connection.last_insert_rowid())
+}
+
+fn insert_callback(
+    connection: &Connection,
+    new: &NewCallback,
+    row: i64,
+    appended: &Appended,
+    reason: Option<&str>,
+) -> Result<(), Error> {
+    let callback = &new.callback;
+    let head = &callback.head;
+    let headers = serde_json::to_string(&head.headers)
+        .map_err(|error| Error::ToSqlConversionFailure(Box::new(error)))?;
+    let events: Vec<u8> = appended.events.iter().flat_map(|id| id.to_bytes()).collect();
+    connection
+        .prepare_cached(
+            "INSERT INTO callback (id, uid, source, received_ms, outcome, reason, events, method, path, query,
+                                   headers, remote, token_hash, body_sha256, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+        )?
+        .execute(params![
+            row,
+            callback.id.to_bytes(),
+            callback.source.as_str(),
+            callback.received_at.as_millis(),
+            appended.outcome.as_str(),
+            reason,
+            events,
+            head.method,
+            head.path,
+            head.query,
+            headers,
+            head.remote.map(|address| address.to_string()),
+            new.token_hash,
+            Sha256::digest(&callback.body).as_slice(),
+            callback.body.as_ref(),
+        ])?;
+    Ok(())
+}
+
+/// Counts a callback, so that nobody has to count rows.
+fn count(
+    connection: &Connection,
+    callback: &Callback,
+    outcome: CallbackOutcome,
+    reason: Option<&str>,
+) -> Result<(), Error> {
+    let reason = reason.filter(|_| outcome == CallbackOutcome::Unauthentic).unwrap_or_default();
+    connection
+        .prepare_cached(
+            "INSERT INTO received (source, outcome, reason, number, last_ms) VALUES (?1, ?2, ?3, 1, ?4)
+             ON CONFLICT DO UPDATE SET number = number + 1, last_ms = max(last_ms, excluded.last_ms)",
+        )?
+        .execute(params![callback.source.as_str(), outcome.as_str(), reason, callback.received_at.as_millis()])
+        .map(|_| ())
+}
+
+/// Counts one more unauthentic callback, and drops the source's oldest ones until its quota holds.
+fn keep_within(connection: &Connection, callback: &Callback, quota: Quota) -> Result<(), Error> {
+    let bytes = i64::try_from(callback.body.len()).unwrap_or(i64::MAX);
+    let (mut kept, mut total): (i64, i64) = connection
+        .prepare_cached(
+            "INSERT INTO refused (source, callbacks, bytes) VALUES (?1, 1, ?2)
+             ON CONFLICT DO UPDATE SET callbacks = callbacks + 1, bytes = bytes + excluded.bytes
+             RETURNING callbacks, bytes",
+        )?
+        .query_row(params![callback.source.as_str(), bytes], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    let (most, largest) =
+        (i64::from(quota.callbacks), i64::try_from(quota.bytes).unwrap_or(i64::MAX));
+    while kept > 0 && (kept > most || total > largest) {
+        let Some(length) = drop_oldest(connection, &callback.source)? else { break };
+        kept -= 1;
+        total = total.saturating_sub(length);
+    }
+    connection
+        .prepare_cached("UPDATE refused SET callbacks = ?2, bytes = ?3 WHERE source = ?1")?
+        .execute(params![callback.source.as_str(), kept, total])
+        .map(|_| ())
+}
+
+/// Drops the source's oldest unauthentic callback; the length of its body.
+fn drop_oldest(connection: &Connection, source: &Name) -> Result<Option<i64>, Error> {
+    connection
+        .prepare_cached(
+            "DELETE FROM callback WHERE id = (SELECT min(id) FROM callback WHERE outcome = 'unauthentic' AND source = ?1)
+             RETURNING length(body)",
+        )?
+        .query_row([source.as_str()], |row| row.get(0))
+        .optional()
+}

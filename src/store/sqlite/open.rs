@@ -1,0 +1,311 @@
+//! Opening the file: the checks that keep a wrong start from doing harm, and connections with the settings that keep the promises.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::schema;
+use crate::random::Random;
+
+/// The first SQLite without the bug that loses commits when a checkpoint races a writer.
+const SQLITE_MIN: i32 = 3_051_003;
+
+/// How long a connection waits for tools from outside, such as a backup.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Prepared statements kept by a connection.
+const STATEMENTS: usize = 64;
+
+/// Why the store could not be opened. Each says what, where and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error("{0} is in use by another callbox: stop that one, or set another [store] path")]
+    InUse(PathBuf),
+    /// The directory could not be made, or a file beside the database not be read.
+    #[error("{path}: {source}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What happened.
+        #[source]
+        source: io::Error,
+    },
+    /// There was a database once, and it is gone.
+    #[error(
+        "{database} is missing or empty, but {marker} shows that there was data: restore the database from a backup, \
+         or remove {marker} to start with nothing"
+    )]
+    Lost {
+        /// The database.
+        database: PathBuf,
+        /// What shows it.
+        marker: PathBuf,
+    },
+    /// The file is not ours.
+    #[error("{0} is a database, but not one of callbox's: set another [store] path")]
+    Foreign(PathBuf),
+    /// The file is damaged.
+    #[error("{path} is damaged ({found}): stop, copy the file away, and restore a backup")]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What was found.
+        found: String,
+    },
+    /// A link instead of a file.
+    #[error(
+        "{0} is a link, or has several names: SQLite's log would stand beside only one of them; use the file itself"
+    )]
+    Linked(PathBuf),
+    /// A file system that can't keep the promise.
+    #[error("{path} is on {kind}, where locks and syncs can't be trusted: use a local disk")]
+    Network {
+        /// The directory.
+        path: PathBuf,
+        /// The kind of file system.
+        kind: &'static str,
+    },
+    /// A newer release wrote it.
+    #[error(
+        "the store is of a newer callbox (its version is {found}, this one knows {known}): start that release"
+    )]
+    Newer {
+        /// The file's version.
+        found: i64,
+        /// Ours.
+        known: usize,
+    },
+    /// The linked SQLite can't be trusted.
+    #[error("SQLite {0} has a bug that can lose commits; callbox needs 3.51.3 or later")]
+    OldSqlite(&'static str),
+    /// A setting did not take.
+    #[error("SQLite did not take `{setting}`: it reads {found}")]
+    Setting {
+        /// The setting.
+        setting: &'static str,
+        /// What it reads.
+        found: String,
+    },
+    /// SQLite said no.
+    #[error("SQLite: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+/// What belongs to one open store besides its connections.
+#[derive(Debug)]
+pub(super) struct Opened {
+    /// The writer's connection.
+    pub(super) writer: Connection,
+    /// The key that stands in a file beside the database.
+    pub(super) key: [u8; 32],
+    /// Held for as long as the store is open.
+    pub(super) lock: File,
+    /// Whether the last stop was not a clean one.
+    pub(super) unclean: bool,
+}
+
+/// Opens the store's file, or makes it.
+pub(super) fn open(path: &Path, random: &Random) -> Result<Opened, OpenError> {
+    if rusqlite::version_number() < SQLITE_MIN {
+        return Err(OpenError::OldSqlite(rusqlite::version()));
+    }
+    let directory =
+        path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(directory).map_err(at(directory))?;
+    super::filesystem::check(directory)?;
+    let lock = lock(&beside(path, "lock"), path)?;
+    let existed = check_file(path)?;
+    let key_path = beside(path, "key");
+    if !existed && key_path.exists() {
+        return Err(OpenError::Lost { database: path.to_owned(), marker: key_path });
+    }
+    let mut writer = writer(path, existed)?;
+    schema::migrate(&mut writer)?;
+    // The key comes after the tables: it is what shows, at a later start, that there was data.
+    let key = key(&key_path, directory, random)?;
+    let unclean = existed && meta(&writer, "stopped")?.as_deref() != Some("cleanly");
+    set_meta(&writer, "stopped", "not yet")?;
+    Ok(Opened { writer, key, lock, unclean })
+}
+
+/// The one connection that writes.
+fn writer(path: &Path, existed: bool) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    if existed {
+        identify(&connection, path)?;
+    } else {
+        // First of all, and only on a new file: later it would silently stay off.
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        connection.pragma_update(None, "application_id", schema::APPLICATION_ID)?;
+    }
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(OpenError::Setting { setting: "journal_mode = WAL", found: mode });
+    }
+    connection.execute_batch(
+        "PRAGMA synchronous = FULL;
+         PRAGMA wal_autocheckpoint = 0;
+         PRAGMA foreign_keys = ON;
+         PRAGMA trusted_schema = OFF;
+         PRAGMA cell_size_check = ON;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA mmap_size = 0;
+         PRAGMA journal_size_limit = 67108864;
+         PRAGMA cache_size = -32768;",
+    )?;
+    #[cfg(target_os = "macos")]
+    connection.execute_batch("PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;")?;
+    expect(&connection, "synchronous", 2, "synchronous = FULL")?;
+    expect(&connection, "auto_vacuum", 2, "auto_vacuum = INCREMENTAL")?;
+    Ok(connection)
+}
+
+/// A connection that can only read.
+pub(super) fn reader(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.execute_batch(
+        "PRAGMA query_only = ON;
+         PRAGMA trusted_schema = OFF;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA mmap_size = 0;
+         PRAGMA cache_size = -16384;",
+    )?;
+    Ok(connection)
+}
+
+/// Whether an existing file is ours and whole, as far as a glance tells.
+fn identify(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let damaged = |error: rusqlite::Error| match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => {
+            OpenError::Damaged { path: path.to_owned(), found: error.to_string() }
+        }
+        _ => OpenError::Sqlite(error),
+    };
+    let id: i32 =
+        connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(damaged)?;
+    if id != schema::APPLICATION_ID {
+        return Err(OpenError::Foreign(path.to_owned()));
+    }
+    Ok(())
+}
+
+fn expect(
+    connection: &Connection,
+    pragma: &str,
+    wanted: i64,
+    setting: &'static str,
+) -> Result<(), OpenError> {
+    let found: i64 = connection.pragma_query_value(None, pragma, |row| row.get(0))?;
+    if found == wanted {
+        Ok(())
+    } else {
+        Err(OpenError::Setting { setting, found: found.to_string() })
+    }
+}
+
+/// Looks at the file without opening it: opening and closing it would drop SQLite's locks.
+fn check_file(path: &Path) -> Result<bool, OpenError> {
+    let metadata = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(at(path)(error)),
+    };
+    let names = std::os::unix::fs::MetadataExt::nlink(&metadata);
+    if metadata.file_type().is_symlink() || names > 1 {
+        return Err(OpenError::Linked(path.to_owned()));
+    }
+    Ok(metadata.len() > 0)
+}
+
+/// Takes the lock that tells a second process to stay away; the system drops it when this process ends, however it ends.
+fn lock(lock_path: &Path, database: &Path) -> Result<File, OpenError> {
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(lock_path)
+        .map_err(at(lock_path))?;
+    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::InUse(database.to_owned())),
+        Err(error) => Err(at(lock_path)(error.into())),
+    }
+}
+
+/// Reads the store's key, or makes one.
+fn key(path: &Path, directory: &Path, random: &Random) -> Result<[u8; 32], OpenError> {
+    match fs::read_to_string(path) {
+        Ok(text) => {
+            let mut key = [0; 32];
+            let invalid = || {
+                io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "not a key: 64 hexadecimal digits were expected",
+                )
+            };
+            hex::decode_to_slice(text.trim(), &mut key).map_err(|_| at(path)(invalid()))?;
+            Ok(key)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let key: [u8; 32] = random.bytes();
+            write_private(path, &hex::encode(key)).map_err(at(path))?;
+            File::open(directory)
+                .and_then(|directory| directory.sync_all())
+                .map_err(at(directory))?;
+            Ok(key)
+        }
+        Err(error) => Err(at(path)(error)),
+    }
+}
+
+/// Writes a file that only its owner can read, and syncs it.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = File::options();
+    options.create_new(true).write(true);
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()
+}
+
+/// Reads one of the facts about the whole file.
+pub(super) fn meta(connection: &Connection, name: &str) -> Result<Option<String>, rusqlite::Error> {
+    use rusqlite::OptionalExtension;
+    connection
+        .query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0))
+        .optional()
+}
+
+/// Writes one of the facts about the whole file.
+pub(super) fn set_meta(
+    connection: &Connection,
+    name: &str,
+    value: &str,
+) -> Result<(), rusqlite::Error> {
+    let sql = "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    connection.execute(sql, [name, value]).map(|_| ())
+}
+
+/// The file beside the database with this ending in place of its own.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    path.with_extension(ending)
+}
+
+fn at(path: &Path) -> impl Fn(io::Error) -> OpenError + '_ {
+    move |source| OpenError::File { path: path.to_owned(), source }
+}

@@ -1,0 +1,171 @@
+//! The tables, and how an older file becomes today's: one step for each `user_version`, each in one transaction.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::open::OpenError;
+
+/// `application_id` of our files: "cbox" in ASCII.
+pub(super) const APPLICATION_ID: i32 = 0x6362_6f78;
+
+/// The steps, oldest first: step n leads from `user_version` n to n + 1. They are never changed, only added to.
+const STEPS: [&str; 1] = [FIRST];
+
+/// The `user_version` of today's tables.
+const TODAY: usize = STEPS.len();
+
+const FIRST: &str = "
+    -- One row for each thing that is true of the whole file.
+    CREATE TABLE meta (
+        name   TEXT PRIMARY KEY,
+        value  TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    -- What vendors sent. Written once, never changed. The body stands last, so that the rest is read without it.
+    CREATE TABLE callback (
+        id           INTEGER PRIMARY KEY AUTOINCREMENT,
+        uid          BLOB    NOT NULL UNIQUE,
+        source       TEXT    NOT NULL,
+        received_ms  INTEGER NOT NULL,
+        outcome      TEXT    NOT NULL CHECK (outcome IN ('events', 'duplicate', 'quarantined', 'unauthentic')),
+        reason       TEXT,
+        events       BLOB    NOT NULL,     -- the uids of its events, new ones and known ones, 16 bytes each
+        method       TEXT    NOT NULL,
+        path         TEXT    NOT NULL,
+        query        TEXT    NOT NULL,
+        headers      TEXT    NOT NULL,     -- JSON: [[name, value], ...]
+        remote       TEXT,
+        token_hash   BLOB,
+        body_sha256  BLOB    NOT NULL,
+        body         BLOB    NOT NULL
+    ) STRICT;
+    -- Which quarantined or unauthentic ones are there? Which unauthentic one is the oldest?
+    CREATE INDEX callback_odd ON callback (outcome, source, id) WHERE outcome <> 'events';
+
+    -- The folded state of each message.
+    CREATE TABLE message (
+        id            INTEGER PRIMARY KEY,
+        message_id    TEXT    NOT NULL,
+        source        TEXT    NOT NULL,
+        instance      TEXT    NOT NULL,    -- '' where the vendor has none
+        state         TEXT,
+        conversation  TEXT,
+        updated_ms    INTEGER NOT NULL,
+        folded        TEXT    NOT NULL,    -- JSON
+        UNIQUE (message_id, source, instance)
+    ) STRICT;
+    -- Which messages are of this conversation?
+    CREATE INDEX message_by_conversation ON message (conversation) WHERE conversation IS NOT NULL;
+
+    -- What callbacks mean. `sequence` is the order of commit; AUTOINCREMENT, so that it is never reused.
+    CREATE TABLE event (
+        sequence        INTEGER PRIMARY KEY AUTOINCREMENT,
+        uid             BLOB    NOT NULL UNIQUE,
+        callback        INTEGER REFERENCES callback (id) DEFERRABLE INITIALLY DEFERRED,
+        callback_uid    BLOB,
+        message         INTEGER REFERENCES message (id),
+        source          TEXT    NOT NULL,
+        type            TEXT    NOT NULL,
+        subject         TEXT,
+        time_ms         INTEGER NOT NULL,
+        time_basis      TEXT    NOT NULL,
+        received_ms     INTEGER NOT NULL,
+        revised         INTEGER NOT NULL,
+        folded_state    TEXT,
+        folded_changed  INTEGER NOT NULL,
+        duplicate_key   BLOB    NOT NULL,
+        digest          BLOB    NOT NULL,
+        data            TEXT    NOT NULL,  -- JSON, without extra
+        extra           TEXT,              -- JSON
+        UNIQUE (duplicate_key, digest)
+    ) STRICT;
+    -- Which events are about this message?
+    CREATE INDEX event_by_message ON event (message, sequence) WHERE message IS NOT NULL;
+
+    -- Which callbacks repeated an event.
+    CREATE TABLE repetition (
+        event        INTEGER NOT NULL REFERENCES event (sequence) ON DELETE CASCADE,
+        callback     INTEGER NOT NULL REFERENCES callback (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+        PRIMARY KEY (event, callback)
+    ) STRICT, WITHOUT ROWID;
+
+    -- The duty to hand one event to one destination.
+    CREATE TABLE delivery (
+        id           INTEGER PRIMARY KEY AUTOINCREMENT,
+        uid          BLOB    NOT NULL UNIQUE,
+        event        INTEGER NOT NULL REFERENCES event (sequence),
+        destination  TEXT    NOT NULL,
+        state        TEXT    NOT NULL
+                     CHECK (state IN ('pending', 'in_flight', 'succeeded', 'exhausted', 'expired', 'cancelled')),
+        made_ms      INTEGER NOT NULL,
+        due_ms       INTEGER NOT NULL,     -- when the next attempt is due, or the latest one was
+        started_ms   INTEGER,              -- when the attempt under way began
+        cause        TEXT    NOT NULL,     -- what makes the next attempt: schedule, manual, replay
+        attempts     INTEGER NOT NULL DEFAULT 0,
+        counted      INTEGER NOT NULL DEFAULT 0,   -- without those that a stop of ours cut off
+        crashes      INTEGER NOT NULL DEFAULT 0,
+        reason       TEXT
+    ) STRICT;
+    -- What is due for this destination? When is the next?
+    CREATE INDEX delivery_due ON delivery (destination, due_ms, id) WHERE state = 'pending';
+    -- What was under way when we stopped?
+    CREATE INDEX delivery_in_flight ON delivery (destination, id) WHERE state = 'in_flight';
+    -- Whom did this event go to?
+    CREATE INDEX delivery_by_event ON delivery (event);
+
+    -- The tries. Written once.
+    CREATE TABLE attempt (
+        delivery     INTEGER NOT NULL REFERENCES delivery (id) ON DELETE CASCADE,
+        number       INTEGER NOT NULL,
+        started_ms   INTEGER NOT NULL,
+        duration_ms  INTEGER NOT NULL,
+        outcome      TEXT    NOT NULL,
+        status       INTEGER,
+        reason       TEXT,
+        cause        TEXT    NOT NULL,
+        response     TEXT,
+        PRIMARY KEY (delivery, number)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Destinations that get nothing for now.
+    CREATE TABLE paused (
+        destination  TEXT PRIMARY KEY,
+        reason       TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    -- How much came in, so that nobody has to count rows.
+    CREATE TABLE received (
+        source   TEXT    NOT NULL,
+        outcome  TEXT    NOT NULL,
+        reason   TEXT    NOT NULL,         -- '' but for unauthentic ones
+        number   INTEGER NOT NULL,
+        last_ms  INTEGER NOT NULL,
+        PRIMARY KEY (source, outcome, reason)
+    ) STRICT, WITHOUT ROWID;
+
+    -- How much of what is not authentic is kept, for its quota.
+    CREATE TABLE refused (
+        source     TEXT    PRIMARY KEY,
+        callbacks  INTEGER NOT NULL,
+        bytes      INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// Brings the file to today's tables. A file of a newer release is refused, and left as it is.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let done = usize::try_from(version).unwrap_or(usize::MAX);
+    if done > TODAY {
+        return Err(OpenError::Newer { found: version, known: TODAY });
+    }
+    for (number, step) in STEPS.iter().enumerate().skip(done) {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(
+            None,
+            "user_version",
+            i64::try_from(number + 1).unwrap_or(i64::MAX),
+        )?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
