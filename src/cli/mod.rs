@@ -28,8 +28,9 @@ pub struct Arguments {
 #[derive(Debug, Args)]
 struct Logs {
     /// What is logged: error, warn, info, debug, trace, or by module as `info,callbox::delivery=debug`
-    #[arg(long, global = true, default_value = "info,actix_server=warn", value_name = "FILTER")]
-    log: String,
+    /// [default: info for serve, error for the others]
+    #[arg(long, global = true, value_name = "FILTER")]
+    log: Option<String>,
     /// How it is logged, to stderr
     #[arg(long, global = true, default_value = "human", value_name = "FORMAT")]
     log_format: LogFormat,
@@ -42,7 +43,7 @@ enum Command {
     /// Show a whole callbox at work, with nothing to configure
     Demo(demo::Args),
     /// Send fixtures to a callbox, compare what comes of them, and say what differs
-    Replay(replay::Args),
+    Replay(Box<replay::Args>),
 }
 
 /// It went well.
@@ -67,7 +68,10 @@ pub fn run() -> ExitCode {
         }
     };
     let Arguments { command, logs } = arguments;
-    if let Err(error) = telemetry::start(&logs.log, logs.log_format) {
+    let by_command =
+        if matches!(command, Command::Serve(_)) { "info,actix_server=warn" } else { "error" };
+    if let Err(error) = telemetry::start(logs.log.as_deref().unwrap_or(by_command), logs.log_format)
+    {
         anstream::eprintln!("callbox: {error}");
         return ExitCode::from(WRONG);
     }
@@ -89,6 +93,6 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(args) => serve::run(args).await,
         Command::Demo(args) => demo::run(args).await,
-        Command::Replay(args) => replay::run(args).await,
+        Command::Replay(args) => replay::run(*args).await,
     }
 }
