@@ -11,7 +11,7 @@ use crate::replay::client::Addresses;
 
 /// A running callbox; it keeps its data where its configuration says.
 #[derive(Debug)]
-pub struct Embedded {
+pub(super) struct Embedded {
     addresses: Addresses,
     stop: CancellationToken,
     hurry: CancellationToken,
@@ -20,7 +20,7 @@ pub struct Embedded {
 
 impl Embedded {
     /// Starts a callbox with this configuration. It takes callbacks once this returns.
-    pub async fn start(config: Config) -> anyhow::Result<Self> {
+    pub(super) async fn start(config: Config) -> anyhow::Result<Self> {
         let app = app::build(config, Surroundings::of_the_machine()).await?;
         let url = |address| Url::parse(&format!("http://{address}"));
         let (push, api) = (url(app.vendors_address())?, url(app.api_address())?);
@@ -31,12 +31,12 @@ impl Embedded {
 
     /// Where it listens.
     #[must_use]
-    pub fn addresses(&self) -> Addresses {
+    pub(super) fn addresses(&self) -> Addresses {
         self.addresses.clone()
     }
 
     /// Stops it at once, and waits until its store is closed. Deliveries under way are cut off.
-    pub async fn stop(self) -> anyhow::Result<()> {
+    pub(super) async fn stop(self) -> anyhow::Result<()> {
         self.stop.cancel();
         self.hurry.cancel();
         self.running.await.context("callbox stopped in an unforeseen way")?

@@ -8,48 +8,48 @@ use crate::replay::client::{Answer, Client, ClientError};
 
 /// What came in and what it became.
 #[derive(Debug, Default)]
-pub struct Account {
+pub(super) struct Account {
     /// By vendor.
-    pub vendors: BTreeMap<String, VendorAccount>,
+    pub(super) vendors: BTreeMap<String, VendorAccount>,
     /// By destination.
-    pub destinations: BTreeMap<String, DestinationAccount>,
+    pub(super) destinations: BTreeMap<String, DestinationAccount>,
     /// The event whose delivery took the most attempts, by id.
-    pub hardest_event: Option<String>,
+    pub(super) hardest_event: Option<String>,
     /// The message with the most events, as source and id.
-    pub longest_message: Option<(String, String)>,
+    pub(super) longest_message: Option<(String, String)>,
     /// Deliveries that have not ended yet.
-    pub open: usize,
+    pub(super) open: usize,
 }
 
 /// What one vendor sent.
 #[derive(Debug, Default)]
-pub struct VendorAccount {
+pub(super) struct VendorAccount {
     /// Requests.
-    pub callbacks: usize,
+    pub(super) callbacks: usize,
     /// Events, by type.
-    pub events: BTreeMap<String, usize>,
+    pub(super) events: BTreeMap<String, usize>,
     /// Requests that were known already.
-    pub duplicates: usize,
+    pub(super) duplicates: usize,
     /// Requests that were kept but not understood.
-    pub quarantined: usize,
+    pub(super) quarantined: usize,
     /// Requests that were not answered 2xx.
-    pub refused: usize,
+    pub(super) refused: usize,
 }
 
 /// What one destination got.
 #[derive(Debug, Default)]
-pub struct DestinationAccount {
+pub(super) struct DestinationAccount {
     /// Deliveries that it took.
-    pub succeeded: usize,
+    pub(super) succeeded: usize,
     /// Deliveries that ended otherwise.
-    pub given_up: usize,
+    pub(super) given_up: usize,
     /// Attempts after the first of a delivery.
-    pub retries: usize,
+    pub(super) retries: usize,
 }
 
 impl Account {
     /// Notes what a vendor was answered.
-    pub fn note(&mut self, vendor: &str, answer: &Answer) {
+    pub(super) fn note(&mut self, vendor: &str, answer: &Answer) {
         let account = self.vendors.entry(vendor.to_owned()).or_default();
         let members = answer.members();
         account.callbacks += 1;
@@ -59,7 +59,7 @@ impl Account {
     }
 
     /// Asks the API for every event.
-    pub async fn count_events(&mut self, client: &Client) -> Result<(), ClientError> {
+    pub(super) async fn count_events(&mut self, client: &Client) -> Result<(), ClientError> {
         let mut messages: BTreeMap<(String, String), usize> = BTreeMap::new();
         for event in every(client, "/v1/events").await? {
             let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
@@ -80,7 +80,7 @@ impl Account {
     }
 
     /// Asks the API for every delivery.
-    pub async fn count_deliveries(&mut self, client: &Client) -> Result<(), ClientError> {
+    pub(super) async fn count_deliveries(&mut self, client: &Client) -> Result<(), ClientError> {
         self.destinations.clear();
         self.open = 0;
         let mut most = 0;

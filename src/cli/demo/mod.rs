@@ -37,18 +37,18 @@ const PORTS: (u16, u16) = (8080, 8081);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// How long that may take, before the demo goes on without the rest.
-const DELIVERY_MAX: Duration = Duration::from_secs(60);
+const DELIVERY_MAX: Duration = Duration::from_mins(1);
 
 /// What `callbox demo` is told.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct DemoArgs {
     /// End once everything is told, instead of serving on until Ctrl-C
     #[arg(long)]
     once: bool,
 }
 
 /// Runs the demo.
-pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let folder = tempfile::tempdir().context("no folder for the demo's store")?;
     let shutdown = CancellationToken::new();

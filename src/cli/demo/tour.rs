@@ -18,7 +18,11 @@ const ODD: Style = AnsiColor::Yellow.on_default();
 const TYPES_MAX: usize = 6;
 
 /// The whole account, for a terminal.
-pub fn tell(account: &Account, tally: &Tally, addresses: &Addresses) -> Result<String, fmt::Error> {
+pub(super) fn tell(
+    account: &Account,
+    tally: &Tally,
+    addresses: &Addresses,
+) -> Result<String, fmt::Error> {
     let mut text = String::new();
     tell_vendors(account, &mut text)?;
     tell_destinations(account, tally, &mut text)?;
