@@ -28,7 +28,7 @@ pub struct Arguments {
 struct Logs {
     /// What is logged: error, warn, info, debug, trace, or by module as `info,callbox::delivery=debug`
     ///
-    /// Without it `info`; where a command has a callbox of its own and reports by itself, `error`.
+    /// Without it what `info,actix_server=warn` says; where a command reports on a callbox of its own, `error`.
     #[arg(long, global = true, value_name = "FILTER")]
     log: Option<String>,
     /// How it is logged, to stderr
@@ -40,17 +40,17 @@ struct Logs {
 enum Command {
     /// Take callbacks in, keep them, deliver their events, answer questions
     Serve(serve::ServeArgs),
-    /// See it all at work: a callbox, a service behind it, and every recorded callback; nothing to configure
-    Demo(demo::DemoArgs),
-    /// Send recorded callbacks and compare what comes of them
-    Replay(Box<replay::ReplayArgs>),
+    /// Show a whole callbox at work, with nothing to configure
+    Demo(demo::Args),
+    /// Send fixtures to a callbox, compare what comes of them, and say what differs
+    Replay(Box<replay::Args>),
 }
 
 impl Command {
     /// What is logged unless something else is asked for.
     fn usual_log(&self) -> &'static str {
         match self {
-            Self::Serve(_) => "info",
+            Self::Serve(_) => "info,actix_server=warn",
             Self::Demo(_) | Self::Replay(_) => "error",
         }
     }

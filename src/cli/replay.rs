@@ -25,7 +25,7 @@ const EMBEDDED_MAX: usize = 4;
 
 /// What `callbox replay` is told.
 #[derive(Debug, clap::Args)]
-pub struct ReplayArgs {
+pub struct Args {
     /// Fixtures: `.http` files, or folders with them
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
@@ -46,7 +46,7 @@ pub struct ReplayArgs {
 }
 
 /// Replays, prints the report, and ends with 0 if nothing differs, 1 if something does.
-pub async fn run(args: ReplayArgs) -> anyhow::Result<ExitCode> {
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let collection = match Collection::load(&args.paths) {
         Ok(collection) => collection,
         Err(error) => {
@@ -76,7 +76,7 @@ fn positive(text: &str) -> Result<f64, String> {
 }
 
 /// Sends to a callbox that is running.
-async fn replay_to(args: &ReplayArgs, collection: &Collection) -> anyhow::Result<Report> {
+async fn replay_to(args: &Args, collection: &Collection) -> anyhow::Result<Report> {
     let (addresses, routes) = args.target.target()?;
     let client = Client::new(addresses)?;
     let clock = Arc::new(SystemClock::new());

@@ -41,14 +41,14 @@ const DELIVERY_MAX: Duration = Duration::from_mins(1);
 
 /// What `callbox demo` is told.
 #[derive(Debug, clap::Args)]
-pub struct DemoArgs {
+pub struct Args {
     /// End once everything is told, instead of serving on until Ctrl-C
     #[arg(long)]
     once: bool,
 }
 
 /// Runs the demo.
-pub async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let folder = tempfile::tempdir().context("no folder for the demo's store")?;
     let shutdown = CancellationToken::new();
