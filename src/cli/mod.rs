@@ -27,8 +27,7 @@ pub struct Arguments {
 #[derive(Debug, Args)]
 struct Logs {
     /// What is logged: error, warn, info, debug, trace, or by module as `info,callbox::delivery=debug`
-    ///
-    /// Without it what `info,actix_server=warn` says; where a command reports on a callbox of its own, `error`.
+    /// [default: info for serve, error for the others]
     #[arg(long, global = true, value_name = "FILTER")]
     log: Option<String>,
     /// How it is logged, to stderr
@@ -44,16 +43,6 @@ enum Command {
     Demo(demo::Args),
     /// Send fixtures to a callbox, compare what comes of them, and say what differs
     Replay(Box<replay::Args>),
-}
-
-impl Command {
-    /// What is logged unless something else is asked for.
-    fn usual_log(&self) -> &'static str {
-        match self {
-            Self::Serve(_) => "info,actix_server=warn",
-            Self::Demo(_) | Self::Replay(_) => "error",
-        }
-    }
 }
 
 /// It went well.
@@ -78,8 +67,9 @@ pub fn run() -> ExitCode {
         }
     };
     let Arguments { command, logs } = arguments;
-    if let Err(error) =
-        telemetry::start(logs.log.as_deref().unwrap_or(command.usual_log()), logs.log_format)
+    let by_command =
+        if matches!(command, Command::Serve(_)) { "info,actix_server=warn" } else { "error" };
+    if let Err(error) = telemetry::start(logs.log.as_deref().unwrap_or(by_command), logs.log_format)
     {
         anstream::eprintln!("callbox: {error}");
         return ExitCode::from(WRONG);
