@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::clock::Time;
 use crate::replay::client::{Answer, Client, ClientError};
 
 /// What came in and what it became.
@@ -13,8 +14,8 @@ pub(super) struct Account {
     pub(super) vendors: BTreeMap<String, VendorAccount>,
     /// By destination.
     pub(super) destinations: BTreeMap<String, DestinationAccount>,
-    /// The event whose delivery took the most attempts, by id.
-    pub(super) hardest_event: Option<String>,
+    /// The delivery that took the most attempts.
+    pub(super) hardest: Option<Hardest>,
     /// The message with the most events, as source and id.
     pub(super) longest_message: Option<(String, String)>,
     /// Deliveries that have not ended yet.
@@ -45,6 +46,17 @@ pub(super) struct DestinationAccount {
     pub(super) given_up: usize,
     /// Attempts after the first of a delivery.
     pub(super) retries: usize,
+}
+
+/// A delivery that took several attempts.
+#[derive(Debug)]
+pub(super) struct Hardest {
+    /// The event's id.
+    pub(super) event: String,
+    /// The destination's name.
+    pub(super) destination: String,
+    /// When each attempt began, and the HTTP status it got.
+    pub(super) attempts: Vec<(Time, Option<u64>)>,
 }
 
 impl Account {
@@ -83,24 +95,34 @@ impl Account {
     pub(super) async fn count_deliveries(&mut self, client: &Client) -> Result<(), ClientError> {
         self.destinations.clear();
         self.open = 0;
-        let mut most = 0;
         for delivery in every(client, "/v1/deliveries").await? {
             let text = |name: &str| delivery.get(name).and_then(Value::as_str).unwrap_or_default();
-            let attempts = delivery.get("attempts").and_then(Value::as_array).map_or(0, Vec::len);
+            let attempts = attempts(&delivery);
             let account = self.destinations.entry(text("destination").to_owned()).or_default();
-            account.retries += attempts.saturating_sub(1);
+            account.retries += attempts.len().saturating_sub(1);
             match text("state") {
                 "pending" | "in_flight" => self.open += 1,
                 "succeeded" => account.succeeded += 1,
                 _ => account.given_up += 1,
             }
-            if attempts > most {
-                most = attempts;
-                self.hardest_event = Some(text("event_id").to_owned());
+            let most = self.hardest.as_ref().map_or(1, |hardest| hardest.attempts.len());
+            if attempts.len() > most {
+                let (event, destination) = (text("event_id"), text("destination"));
+                let (event, destination) = (event.to_owned(), destination.to_owned());
+                self.hardest = Some(Hardest { event, destination, attempts });
             }
         }
         Ok(())
     }
+}
+
+fn attempts(delivery: &Value) -> Vec<(Time, Option<u64>)> {
+    let attempts = delivery.get("attempts").and_then(Value::as_array);
+    let attempt = |attempt: &Value| {
+        let began = attempt.get("started_at")?.as_str()?.parse().ok()?;
+        Some((began, attempt.get("status").and_then(Value::as_u64)))
+    };
+    attempts.into_iter().flatten().filter_map(attempt).collect()
 }
 
 /// Every item of a list, page by page.
