@@ -41,7 +41,7 @@ enum Command {
     /// Show a whole callbox at work, with nothing to configure
     Demo(demo::Args),
     /// Send fixtures to a callbox, compare what comes of them, and say what differs
-    Replay(replay::Args),
+    Replay(Box<replay::Args>),
 }
 
 /// It went well.
@@ -88,6 +88,6 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(args) => serve::run(args).await,
         Command::Demo(args) => demo::run(args).await,
-        Command::Replay(args) => replay::run(args).await,
+        Command::Replay(args) => replay::run(*args).await,
     }
 }
