@@ -1,5 +1,7 @@
 //! Logs: one line for each thing that the one who is paged should know, to stderr.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
@@ -33,8 +35,10 @@ pub fn start(filter: &str, format: LogFormat) -> Result<(), LogError> {
     let registry = tracing_subscriber::registry().with(parsed);
     match format {
         LogFormat::Human => {
-            let layer =
-                tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+            let layer = tracing_subscriber::fmt::layer()
+                .with_writer(std::io::stderr)
+                .with_ansi(std::io::stderr().is_terminal())
+                .with_target(false);
             registry.with(layer).try_init()?;
         }
         LogFormat::Json => {

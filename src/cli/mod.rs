@@ -27,8 +27,9 @@ pub struct Arguments {
 #[derive(Debug, Args)]
 struct Logs {
     /// What is logged: error, warn, info, debug, trace, or by module as `info,callbox::delivery=debug`
-    #[arg(long, global = true, default_value = "info,actix_server=warn", value_name = "FILTER")]
-    log: String,
+    /// [default: info for serve, error for the others]
+    #[arg(long, global = true, value_name = "FILTER")]
+    log: Option<String>,
     /// How it is logged, to stderr
     #[arg(long, global = true, default_value = "human", value_name = "FORMAT")]
     log_format: LogFormat,
@@ -66,7 +67,10 @@ pub fn run() -> ExitCode {
         }
     };
     let Arguments { command, logs } = arguments;
-    if let Err(error) = telemetry::start(&logs.log, logs.log_format) {
+    let by_command =
+        if matches!(command, Command::Serve(_)) { "info,actix_server=warn" } else { "error" };
+    if let Err(error) = telemetry::start(logs.log.as_deref().unwrap_or(by_command), logs.log_format)
+    {
         anstream::eprintln!("callbox: {error}");
         return ExitCode::from(WRONG);
     }

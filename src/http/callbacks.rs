@@ -1,17 +1,21 @@
 //! `/v1/callbacks`: what vendors sent, as it came.
 
+use std::net::IpAddr;
+
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use super::auth;
 use super::page::{self, List};
 use super::params::Params;
 use super::problem::Problem;
 use super::server::Room;
+use crate::clock::Time;
 use crate::config::Scope;
 use crate::domain::callback::CallbackOutcome;
-use crate::domain::id::CallbackId;
+use crate::domain::id::{CallbackId, EventId};
+use crate::domain::name::Name;
 use crate::domain::query::Page;
 use crate::store::CallbackRecord;
 
@@ -78,38 +82,53 @@ pub(super) async fn body(
     Ok(response.body(bytes))
 }
 
-/// A callback as it is answered. Without the scope `raw`, the headers that prove something are redacted.
-fn shown(room: &Room, record: &CallbackRecord, raw: bool) -> Value {
+/// A callback as it is answered. Absent means absent.
+#[derive(Serialize)]
+struct Shown<'a> {
+    id: CallbackId,
+    source: &'a Name,
+    received_at: Time,
+    method: &'a str,
+    path: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    query: &'a str,
+    headers: Vec<(&'a str, &'a str)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_type: Option<&'a str>,
+    body_size: u64,
+    body_sha256: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remote_ip: Option<IpAddr>,
+    outcome: CallbackOutcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    events: &'a [EventId],
+}
+
+/// Without the scope `raw`, the headers that prove something are redacted.
+fn shown<'a>(room: &Room, record: &'a CallbackRecord, raw: bool) -> Shown<'a> {
     let callback = &record.callback;
     let head = &callback.head;
-    let headers: Vec<Value> = head
-        .headers
-        .iter()
-        .map(|(name, value)| {
-            json!([name, if raw || !is_proof(room, record, name) { value } else { REDACTED }])
-        })
-        .collect();
-    let mut shown = Map::new();
-    let mut put = |name: &str, value: Value| {
-        if !value.is_null() && value != "" {
-            shown.insert(name.to_owned(), value);
-        }
+    let header = |(name, value): &'a (String, String)| {
+        let value = if raw || !is_proof(room, record, name) { value } else { REDACTED };
+        (name.as_str(), value)
     };
-    put("id", json!(callback.id));
-    put("source", json!(callback.source));
-    put("received_at", json!(callback.received_at));
-    put("method", json!(head.method));
-    put("path", json!(head.path));
-    put("query", json!(head.query));
-    put("headers", json!(headers));
-    put("content_type", json!(head.header("content-type")));
-    put("body_size", json!(record.body_size));
-    put("body_sha256", json!(hex::encode(record.body_sha256)));
-    put("remote_ip", json!(head.remote));
-    put("outcome", json!(record.outcome));
-    put("reason", json!(record.reason));
-    put("events", json!(record.events));
-    Value::Object(shown)
+    Shown {
+        id: callback.id,
+        source: &callback.source,
+        received_at: callback.received_at,
+        method: &head.method,
+        path: &head.path,
+        query: &head.query,
+        headers: head.headers.iter().map(header).collect(),
+        content_type: head.header("content-type"),
+        body_size: record.body_size,
+        body_sha256: hex::encode(record.body_sha256),
+        remote_ip: head.remote,
+        outcome: record.outcome,
+        reason: record.reason.as_deref(),
+        events: &record.events,
+    }
 }
 
 fn is_proof(room: &Room, record: &CallbackRecord, name: &str) -> bool {

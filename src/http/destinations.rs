@@ -1,11 +1,14 @@
 //! `/v1/destinations`: how each one stands, and pausing or resuming it.
 
+use std::time::Duration;
+
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::auth;
 use super::problem::Problem;
 use super::server::Room;
+use crate::clock::Time;
 use crate::config::Scope;
 use crate::domain::destination::Destination;
 use crate::domain::name::Name;
@@ -15,12 +18,16 @@ pub(super) async fn list(
     room: web::Data<Room>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        data: Vec<Shown<'a>>,
+    }
     auth::require(&room, &request, Scope::Read)?;
     let mut data = Vec::new();
     for destination in &room.config.destinations {
         data.push(shown(&room, destination).await?);
     }
-    Ok(HttpResponse::Ok().json(json!({ "data": data })))
+    Ok(HttpResponse::Ok().json(Body { data }))
 }
 
 /// `GET /v1/destinations/{name}`.
@@ -64,26 +71,50 @@ fn find<'a>(room: &'a Room, name: &str) -> Result<&'a Destination, Problem> {
     found.ok_or_else(|| Problem::missing("destination", name))
 }
 
-async fn shown(room: &Room, destination: &Destination) -> Result<Value, Problem> {
-    let name: &Name = &destination.name;
+/// A destination as it is answered.
+#[derive(Serialize)]
+struct Shown<'a> {
+    name: &'a Name,
+    url: &'a str,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused_reason: Option<String>,
+    breaker: &'static str,
+    backlog: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oldest_pending_at: Option<Time>,
+    in_flight: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    success_rate: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency_ms: Option<Percentiles>,
+}
+
+/// Of the attempts since the start, at most the last few hundred.
+#[derive(Serialize)]
+struct Percentiles {
+    p50: u64,
+    p99: u64,
+}
+
+async fn shown<'a>(room: &Room, destination: &'a Destination) -> Result<Shown<'a>, Problem> {
+    let name = &destination.name;
     let backlog = room.store.backlog(name).await?;
-    let mut shown = json!({
-        "name": name,
-        "url": destination.url.as_str(),
-        "state": "active",
-        "backlog": backlog.waiting,
-    });
-    let Some(fields) = shown.as_object_mut() else { return Ok(shown) };
-    if let Some(oldest) = backlog.oldest_pending_at {
-        fields.insert("oldest_pending_at".to_owned(), json!(oldest));
-    }
-    if let Some(standing) = room.board.standing(name) {
-        fields.insert("breaker".to_owned(), json!(standing.breaker.as_str()));
-        fields.insert("in_flight".to_owned(), json!(standing.in_flight));
-        if let Some(reason) = standing.paused {
-            fields.insert("state".to_owned(), json!("paused"));
-            fields.insert("paused_reason".to_owned(), json!(reason));
-        }
-    }
-    Ok(shown)
+    let standing =
+        room.board.standing(name).ok_or_else(|| Problem::missing("destination", name.as_str()))?;
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let latency =
+        standing.latency.map(|(p50, p99)| Percentiles { p50: millis(p50), p99: millis(p99) });
+    Ok(Shown {
+        name,
+        url: destination.url.as_str(),
+        state: if standing.paused.is_some() { "paused" } else { "active" },
+        paused_reason: standing.paused,
+        breaker: standing.breaker.as_str(),
+        backlog: backlog.waiting,
+        oldest_pending_at: backlog.oldest_pending_at,
+        in_flight: standing.in_flight,
+        success_rate: standing.success_rate,
+        latency_ms: latency,
+    })
 }

@@ -1,7 +1,7 @@
 //! `/v1/events` and one event with its deliveries.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::json;
+use serde::Serialize;
 
 use super::auth;
 use super::page::{self, List};
@@ -9,7 +9,8 @@ use super::params::{Params, not_allowed};
 use super::problem::Problem;
 use super::server::Room;
 use crate::config::Scope;
-use crate::domain::event::{Channel, Direction};
+use crate::domain::delivery::Delivery;
+use crate::domain::event::{Channel, Direction, Event};
 use crate::domain::glob::Glob;
 use crate::domain::id::EventId;
 use crate::domain::message::State;
@@ -36,11 +37,16 @@ pub(super) async fn one(
     request: HttpRequest,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
+    #[derive(Serialize)]
+    struct Body {
+        event: Event,
+        deliveries: Vec<Delivery>,
+    }
     auth::require(&room, &request, Scope::Read)?;
     let missing = || Problem::missing("event", &id);
     let wanted: EventId = id.parse().map_err(|_| missing())?;
     let (event, deliveries) = room.store.event(wanted).await?.ok_or_else(missing)?;
-    Ok(HttpResponse::Ok().json(json!({ "event": event, "deliveries": deliveries })))
+    Ok(HttpResponse::Ok().json(Body { event, deliveries }))
 }
 
 /// Reads the filter that lists of events share.

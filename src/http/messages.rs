@@ -1,15 +1,21 @@
 //! `/v1/messages/{source}/{message_id}`: what happened to a message.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use percent_encoding::percent_decode_str;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use super::auth;
 use super::params::Params;
 use super::problem::{Code, Problem};
 use super::server::Room;
+use crate::clock::Time;
 use crate::config::Scope;
-use crate::domain::message::{Leg, Message};
+use crate::domain::delivery::{Attempt, Delivery};
+use crate::domain::event::{Channel, Direction, Event, MessageError, Party};
+use crate::domain::id::{CallbackId, DeliveryId, EventId};
+use crate::domain::message::{Leg, State};
 use crate::domain::name::Name;
 use crate::store::{Happening, Story};
 
@@ -37,73 +43,107 @@ pub(super) async fn one(
     Ok(HttpResponse::Ok().json(told(&story)))
 }
 
-fn told(story: &Story) -> Value {
-    let mut told = folded(&story.message);
-    let timeline: Vec<Value> = story.timeline.iter().map(happening).collect();
-    told.insert("timeline".to_owned(), Value::Array(timeline));
-    let also: Vec<&String> = story.also.iter().filter(|instance| !instance.is_empty()).collect();
-    if !also.is_empty() {
-        told.insert("also".to_owned(), json!(also));
-    }
-    Value::Object(told)
+/// A message as it is answered. Absent means absent.
+#[derive(Serialize)]
+struct Told<'a> {
+    source: &'a Name,
+    vendor: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<&'a str>,
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<State>,
+    contradictory: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    legs: Vec<LegTold>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<Channel>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    direction: Option<Direction>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<&'a Party>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<&'a Party>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conversation: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_ref: Option<&'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    times: &'a BTreeMap<String, Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a MessageError>,
+    updated_at: Time,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    also: Vec<&'a str>,
+    timeline: Vec<HappeningTold<'a>>,
 }
 
-/// A message as it is answered, without its timeline. Absent means absent.
-fn folded(message: &Message) -> Map<String, Value> {
-    let legs: Vec<Value> = message.legs.iter().copied().map(leg).collect();
-    let fields = [
-        ("source", json!(message.source)),
-        ("vendor", json!(message.vendor)),
-        ("instance", json!(message.instance)),
-        ("id", json!(message.id)),
-        ("state", json!(message.state())),
-        ("contradictory", json!(message.contradictory())),
-        ("legs", if legs.is_empty() { Value::Null } else { Value::Array(legs) }),
-        ("channel", json!(message.channel)),
-        ("direction", json!(message.direction)),
-        ("from", json!(message.from)),
-        ("to", json!(message.to)),
-        ("conversation", json!(message.conversation)),
-        ("client_ref", json!(message.client_ref)),
-        ("times", if message.times.is_empty() { Value::Null } else { json!(message.times) }),
-        ("error", json!(message.error.as_ref().map(|(_, error)| error))),
-        ("updated_at", json!(message.updated_at)),
-    ];
-    let present = fields.into_iter().filter(|(_, value)| !value.is_null());
-    present.map(|(name, value)| (name.to_owned(), value)).collect()
+/// What one channel reported.
+#[derive(Serialize)]
+struct LegTold {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<Channel>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<State>,
 }
 
-fn leg(leg: Leg) -> Value {
-    let mut shown = Map::new();
-    if let Some(channel) = leg.channel {
-        shown.insert("channel".to_owned(), json!(channel));
-    }
-    if let Some(state) = leg.rungs.highest() {
-        shown.insert("state".to_owned(), json!(state));
-    }
-    Value::Object(shown)
+/// One thing that happened; `kind` says which of the others is there.
+#[derive(Serialize)]
+struct HappeningTold<'a> {
+    at: Time,
+    #[serde(flatten)]
+    what: WhatTold<'a>,
 }
 
-fn happening(happening: &Happening) -> Value {
-    let at = happening.at();
-    match happening {
-        Happening::Event(event) => json!({ "at": at, "kind": "event", "event": event }),
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum WhatTold<'a> {
+    Event { event: &'a Event },
+    Duplicate { event_id: EventId, callback_id: CallbackId },
+    Delivery { delivery: &'a Delivery },
+    Attempt { delivery_id: DeliveryId, destination: &'a Name, attempt: &'a Attempt },
+}
+
+fn told(story: &Story) -> Told<'_> {
+    let message = &story.message;
+    let leg = |leg: &Leg| LegTold { channel: leg.channel, state: leg.rungs.highest() };
+    Told {
+        source: &message.source,
+        vendor: &message.vendor,
+        instance: message.instance.as_deref(),
+        id: &message.id,
+        state: message.state(),
+        contradictory: message.contradictory(),
+        legs: message.legs.iter().map(leg).collect(),
+        channel: message.channel,
+        direction: message.direction,
+        from: message.from.as_ref(),
+        to: message.to.as_ref(),
+        conversation: message.conversation.as_deref(),
+        client_ref: message.client_ref.as_deref(),
+        times: &message.times,
+        error: message.error.as_ref().map(|(_, error)| error),
+        updated_at: message.updated_at,
+        also: story
+            .also
+            .iter()
+            .map(String::as_str)
+            .filter(|instance| !instance.is_empty())
+            .collect(),
+        timeline: story.timeline.iter().map(happening).collect(),
+    }
+}
+
+fn happening(happening: &Happening) -> HappeningTold<'_> {
+    let what = match happening {
+        Happening::Event(event) => WhatTold::Event { event },
         Happening::Duplicate { event, callback, .. } => {
-            json!({ "at": at, "kind": "duplicate", "event_id": event, "callback_id": callback })
+            WhatTold::Duplicate { event_id: *event, callback_id: *callback }
         }
-        Happening::Delivery { delivery, .. } => {
-            let mut delivery = json!(delivery);
-            if let Some(fields) = delivery.as_object_mut() {
-                fields.remove("attempts"); // they stand in the timeline themselves
-            }
-            json!({ "at": at, "kind": "delivery", "delivery": delivery })
+        Happening::Delivery { delivery, .. } => WhatTold::Delivery { delivery },
+        Happening::Attempt { delivery, destination, attempt } => {
+            WhatTold::Attempt { delivery_id: *delivery, destination, attempt }
         }
-        Happening::Attempt { delivery, destination, attempt } => json!({
-            "at": at,
-            "kind": "attempt",
-            "delivery_id": delivery,
-            "destination": destination,
-            "attempt": attempt,
-        }),
-    }
+    };
+    HappeningTold { at: happening.at(), what }
 }

@@ -151,10 +151,11 @@ pub async fn serve(
         stop.cancelled().await;
         let graceful = async { tokio::join!(vendors_handle.stop(true), api_handle.stop(true)) };
         tokio::select! {
-            _ = graceful => {}
+            biased; // a hurry that is there from the start must not begin a graceful end first
             () = hurry.cancelled() => {
                 tokio::join!(vendors_handle.stop(false), api_handle.stop(false));
             }
+            _ = graceful => {}
         }
     };
     let ((), vendors, api) = tokio::join!(stopper, vendors, api);

@@ -1,12 +1,17 @@
 //! `/v1/sources`: who pushes here, and how much came of it.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use super::auth;
 use super::problem::Problem;
 use super::server::Room;
+use super::strangers::Stranger;
+use crate::clock::Time;
 use crate::config::Scope;
+use crate::domain::name::Name;
 use crate::domain::source::Source;
 
 /// `GET /v1/sources`, with the requests that came to no source.
@@ -14,15 +19,24 @@ pub(super) async fn list(
     room: web::Data<Room>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        data: Vec<Shown<'a>>,
+        no_source: NoSource,
+    }
+    #[derive(Serialize)]
+    struct NoSource {
+        received: u64,
+        latest: Vec<Stranger>,
+    }
     auth::require(&room, &request, Scope::Read)?;
     let raw = auth::has(&room, &request, Scope::Raw);
     let mut data = Vec::new();
     for source in &room.config.sources {
         data.push(shown(&room, source, raw).await?);
     }
-    let (number, latest) = room.strangers.seen();
-    Ok(HttpResponse::Ok()
-        .json(json!({ "data": data, "no_source": { "received": number, "latest": latest } })))
+    let (received, latest) = room.strangers.seen();
+    Ok(HttpResponse::Ok().json(Body { data, no_source: NoSource { received, latest } }))
 }
 
 /// `GET /v1/sources/{name}`.
@@ -38,21 +52,31 @@ pub(super) async fn one(
     Ok(HttpResponse::Ok().json(shown(&room, source, raw).await?))
 }
 
-async fn shown(room: &Room, source: &Source, raw: bool) -> Result<Value, Problem> {
+/// A source as it is answered.
+#[derive(Serialize)]
+struct Shown<'a> {
+    name: &'a Name,
+    vendor: &'a str,
+    push_path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_received_at: Option<Time>,
+    received: u64,
+    duplicates: u64,
+    quarantined: u64,
+    unauthentic: BTreeMap<String, u64>,
+}
+
+/// The token in the push path is masked without the scope `raw`.
+async fn shown<'a>(room: &Room, source: &'a Source, raw: bool) -> Result<Shown<'a>, Problem> {
     let counts = room.store.intake_of(&source.name).await?;
-    let unauthentic: Map<String, Value> =
-        counts.unauthentic.into_iter().map(|(reason, number)| (reason, json!(number))).collect();
-    let mut shown = json!({
-        "name": source.name,
-        "vendor": source.vendor,
-        "push_path": source.push_path(raw),
-        "received": counts.received,
-        "duplicates": counts.duplicates,
-        "quarantined": counts.quarantined,
-        "unauthentic": unauthentic,
-    });
-    if let (Some(at), Some(fields)) = (counts.last_received_at, shown.as_object_mut()) {
-        fields.insert("last_received_at".to_owned(), json!(at));
-    }
-    Ok(shown)
+    Ok(Shown {
+        name: &source.name,
+        vendor: source.vendor,
+        push_path: source.push_path(raw),
+        last_received_at: counts.last_received_at,
+        received: counts.received,
+        duplicates: counts.duplicates,
+        quarantined: counts.quarantined,
+        unauthentic: counts.unauthentic.into_iter().collect(),
+    })
 }
