@@ -1,0 +1,9 @@
+//! The test program: the whole of callbox, one module per capability.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that is surprised has failed, and says so at once"
+)]
+
+mod deliver;
+mod support;
