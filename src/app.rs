@@ -1,1 +1,140 @@
-//! app
+//! The only place that knows who needs whom: a configuration becomes a running callbox.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web::Data;
+use anyhow::{Context, Result};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::delivery::{DeliveryWorker, Destinations};
+use crate::domain::id::IdMaker;
+use crate::http::{self, Doors, Health, Listeners, Room};
+use crate::random::Random;
+use crate::receive::Receiver;
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
+
+/// How long attempts under way may take to end once we stop.
+const ATTEMPTS_GRACE: Duration = Duration::from_secs(10);
+
+/// Time and chance: the machine's, or a test's.
+#[derive(Debug)]
+pub struct Surroundings {
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Where ids come from.
+    pub ids: Random,
+    /// Where jitter comes from.
+    pub jitter: Random,
+}
+
+impl Surroundings {
+    /// The machine's own.
+    #[must_use]
+    pub fn of_the_machine() -> Self {
+        Self {
+            clock: Arc::new(SystemClock::new()),
+            ids: Random::from_system(),
+            jitter: Random::from_system(),
+        }
+    }
+}
+
+/// A callbox that is bound to its addresses and has its store open, but takes nothing yet.
+#[expect(
+    missing_debug_implementations,
+    reason = "it holds stores, clocks and secrets; nobody prints it"
+)]
+pub struct App {
+    listeners: Listeners,
+    room: Data<Room>,
+    worker: DeliveryWorker,
+    store: Arc<dyn Store>,
+    health: Arc<Health>,
+}
+
+/// Opens the store, binds the listeners and puts everything together.
+pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
+    let Surroundings { clock, ids, jitter } = surroundings;
+    let listeners = Listeners::bind(config.server.listen, config.api.listen)?;
+    let opened = SqliteStore::open(&config.store.path, &clock, &ids)
+        .with_context(|| format!("can't open the store {}", config.store.path.display()))?;
+    let store: Arc<dyn Store> = Arc::new(opened);
+    let wake = Arc::new(Notify::new());
+    let own = [listeners.vendors_address, listeners.api_address];
+    let outbox = Arc::clone(&store) as Arc<dyn crate::store::Outbox>;
+    let configured = config.destinations.clone();
+    let board =
+        Destinations::load(configured, &own, outbox, Arc::clone(&clock), Arc::clone(&wake)).await?;
+    let board = Arc::new(board);
+    let worker = DeliveryWorker::new(
+        Arc::clone(&store),
+        Arc::clone(&board),
+        Arc::clone(&clock),
+        Arc::new(jitter),
+        Arc::clone(&wake),
+    );
+    let receiver = Receiver {
+        store: Arc::clone(&store),
+        destinations: config.destinations.clone().into(),
+        ids: Arc::new(IdMaker::new(ids)),
+        key: store.key(),
+        wake,
+    };
+    let health = Arc::new(Health::default());
+    let doors = Doors {
+        config: Arc::new(config),
+        receiver,
+        store: Arc::clone(&store),
+        board,
+        clock,
+        health: Arc::clone(&health),
+    };
+    Ok(App { listeners, room: Data::new(Room::new(doors)), worker, store, health })
+}
+
+impl App {
+    /// Where vendors push.
+    #[must_use]
+    pub fn vendors_address(&self) -> SocketAddr {
+        self.listeners.vendors_address
+    }
+
+    /// Where questions are asked.
+    #[must_use]
+    pub fn api_address(&self) -> SocketAddr {
+        self.listeners.api_address
+    }
+
+    /// Runs until `stop`. Then: ready no more, deliveries end, requests end, everything is written, the store is closed.
+    /// `hurry` cuts the waiting short; nothing that was acknowledged depends on it.
+    pub async fn run_until(self, stop: CancellationToken, hurry: CancellationToken) -> Result<()> {
+        let Self { listeners, room, worker, store, health } = self;
+        let (stop_delivering, stop_accepting) =
+            (CancellationToken::new(), CancellationToken::new());
+        let mut worker = tokio::spawn(worker.run(stop_delivering.clone(), ATTEMPTS_GRACE));
+        let serving = http::serve(listeners, room, stop_accepting.clone(), hurry.clone());
+        let ending = async {
+            stop.cancelled().await;
+            health.stop();
+            stop_delivering.cancel();
+            tokio::select! {
+                _ = &mut worker => {}
+                () = hurry.cancelled() => worker.abort(),
+            }
+            stop_accepting.cancel();
+        };
+        tokio::pin!(serving, ending);
+        let served = tokio::select! {
+            served = &mut serving => served, // it ended by itself: something is wrong with the listeners
+            () = &mut ending => serving.await,
+        };
+        store.close().await.context("the store did not close cleanly")?;
+        served.context("the listeners failed")
+    }
+}

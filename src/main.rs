@@ -1,3 +1,7 @@
 //! The program: parse arguments, run, turn the result into an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    callbox::cli::run()
+}

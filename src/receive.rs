@@ -1,1 +1,181 @@
-//! Taking a callback in.
+//! Taking a callback in: authenticate, read, choose destinations, append. No HTTP, no SQL.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
+
+use crate::domain::callback::{Callback, CallbackOutcome};
+use crate::domain::destination::Destination;
+use crate::domain::event::{Draft, EventType, TimeBasis};
+use crate::domain::id::{CallbackId, DeliveryId, EventId, IdMaker};
+use crate::domain::source::Source;
+use crate::store::{Appended, Intake, Kept, NewCallback, NewEvent, StoreError};
+use crate::vendor::{self, Authentic, Reading, authenticity};
+
+/// The most events that one callback may hold; one with more is quarantined.
+const EVENTS_MAX: usize = 10_000;
+
+/// What takes callbacks in.
+#[derive(Debug)]
+pub struct Receiver<S: ?Sized> {
+    /// Where they are kept.
+    pub store: Arc<S>,
+    /// Who may want their events.
+    pub destinations: Arc<[Destination]>,
+    /// Where ids are from.
+    pub ids: Arc<IdMaker>,
+    /// The store's key, for sealing credentials.
+    pub key: [u8; 32],
+    /// Wakes the delivery worker.
+    pub wake: Arc<Notify>,
+}
+
+/// A callback that is on disk.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// Its id.
+    pub callback: CallbackId,
+    /// What became of it.
+    pub outcome: CallbackOutcome,
+    /// Its events, new ones and known ones.
+    pub events: Vec<EventId>,
+    /// The type of its first event: what a source's answer may depend on.
+    pub kind: Option<EventType>,
+    /// Why it is quarantined or unauthentic.
+    pub reason: Option<String>,
+}
+
+impl<S: Intake + ?Sized> Receiver<S> {
+    /// Takes a callback in. Only `Ok` may be answered 2xx: then it is committed and synced.
+    pub async fn accept(
+        &self,
+        source: &Source,
+        callback: Callback,
+        called: &str,
+    ) -> Result<Accepted, StoreError> {
+        let kept = match authenticity::check(&source.auth, &callback, called) {
+            Ok(authentic) => self.judge(source, authentic),
+            Err(refusal) => Kept::Unauthentic(refusal.word().to_owned(), source.unauthentic_keep),
+        };
+        let (kind, reason) = match &kept {
+            Kept::Events(events) => (events.first().map(|event| event.draft.kind), None),
+            Kept::Quarantined(reason) | Kept::Unauthentic(reason, _) => {
+                (None, Some(reason.clone()))
+            }
+        };
+        let id = callback.id;
+        let appended = self.store.append(self.sealed(source, callback, kept)).await?;
+        if appended.deliveries > 0 {
+            self.wake.notify_one();
+        }
+        log(source, id, &appended, reason.as_deref());
+        let Appended { outcome, events, .. } = appended;
+        Ok(Accepted { callback: id, outcome, events, kind, reason })
+    }
+
+    /// Reads an authentic callback, and chooses who is to get what it means.
+    fn judge(&self, source: &Source, callback: Authentic<'_>) -> Kept {
+        let drafts = match read(source, callback) {
+            Reading::Events(drafts) if drafts.len() <= EVENTS_MAX => drafts,
+            Reading::Events(drafts) => {
+                return Kept::Quarantined(format!(
+                    "{} events in one callback; {EVENTS_MAX} are the most",
+                    drafts.len()
+                ));
+            }
+            Reading::Quarantine(reason) => return Kept::Quarantined(reason),
+        };
+        let received = callback.callback().received_at;
+        let events = drafts.into_iter().map(|draft| {
+            let wanted = self.destinations.iter();
+            let wanted = wanted.filter(|destination| {
+                destination.wants(draft.kind, &source.name, draft.data.channel)
+            });
+            let deliveries = wanted
+                .map(|destination| {
+                    (DeliveryId::from_bits(self.ids.next(received)), destination.name.clone())
+                })
+                .collect();
+            let id = EventId::from_bits(self.ids.next(received));
+            new_event(source, id, draft, deliveries)
+        });
+        match events.collect::<Result<_, serde_json::Error>>() {
+            Ok(events) => Kept::Events(events),
+            Err(error) => Kept::Quarantined(format!("its events could not be written: {error}")),
+        }
+    }
+
+    /// The callback as it is kept: what vendors prove themselves with is there as keyed hashes alone.
+    fn sealed(&self, source: &Source, mut callback: Callback, kept: Kept) -> NewCallback {
+        let (head, token_hash) = authenticity::seal(&callback.head, &source.auth, &self.key);
+        callback.head = head;
+        let token_hash = token_hash.filter(|_| matches!(kept, Kept::Unauthentic(..)));
+        NewCallback { callback, token_hash, kept }
+    }
+}
+
+/// What the vendor's adapter makes of it. One that panics is our bug, not a lost callback.
+fn read(source: &Source, callback: Authentic<'_>) -> Reading {
+    let Some(vendor) = vendor::find(source.vendor) else {
+        return Reading::Quarantine(format!("there is no vendor `{}`", source.vendor));
+    };
+    catch_unwind(AssertUnwindSafe(|| vendor.read(&callback, &source.reading))).unwrap_or_else(|_| {
+        let id = callback.callback().id;
+        tracing::error!(source.name = %source.name, callback.id = %id, "the adapter panicked; please report this callback");
+        Reading::Quarantine("the adapter panicked: a bug of callbox's".to_owned())
+    })
+}
+
+/// An event with the two hashes that tell a repetition: of the vendor's key, and of what it says.
+fn new_event(
+    source: &Source,
+    id: EventId,
+    draft: Draft,
+    deliveries: Vec<(DeliveryId, crate::domain::name::Name)>,
+) -> Result<NewEvent, serde_json::Error> {
+    let data = serde_json::to_string(&draft.data)?;
+    let extra = if draft.data.extra.is_empty() {
+        None
+    } else {
+        Some(serde_json::to_string(&draft.data.extra)?)
+    };
+    let kind = draft.kind.as_str();
+    let key = hash(&[source.name.as_str(), kind, &draft.duplicate_key]);
+    // A time that arrival gave is not what the event says.
+    let time = match draft.when.basis {
+        TimeBasis::Vendor | TimeBasis::AssumedZone => draft.when.at.to_string(),
+        TimeBasis::Received => String::new(),
+    };
+    let digest = hash(&[kind, draft.subject.as_deref().unwrap_or_default(), &time, &data]);
+    Ok(NewEvent { id, draft, data, extra, key, digest, deliveries })
+}
+
+/// The first 16 bytes of the SHA-256 over the parts, each with its length before it.
+fn hash(parts: &[&str]) -> [u8; 16] {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    let digest: [u8; 32] = hasher.finalize().into();
+    let mut short = [0; 16];
+    short.iter_mut().zip(digest).for_each(|(short, long)| *short = long);
+    short
+}
+
+fn log(source: &Source, id: CallbackId, appended: &Appended, reason: Option<&str>) {
+    let name = &source.name;
+    match appended.outcome {
+        CallbackOutcome::Events | CallbackOutcome::Duplicate => {
+            tracing::debug!(source.name = %name, callback.id = %id, events = appended.events.len(), "a callback was kept");
+        }
+        CallbackOutcome::Quarantined => {
+            tracing::warn!(source.name = %name, callback.id = %id, reason, "a callback was kept, but not understood");
+        }
+        CallbackOutcome::Unauthentic => {
+            tracing::warn!(source.name = %name, callback.id = %id, reason, "a callback was kept, but is not authentic");
+        }
+    }
+}

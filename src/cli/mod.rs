@@ -1,1 +1,97 @@
-//! cli
+//! The command line: one file for each command.
+
+pub mod demo;
+mod embedded;
+pub mod replay;
+pub mod serve;
+mod stage;
+mod target;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::ConfigError;
+use crate::telemetry::{self, LogFormat};
+
+/// One inbox for every messaging vendor's callbacks.
+#[derive(Debug, Parser)]
+#[command(name = "callbox", version, about, disable_help_subcommand = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    logs: Logs,
+}
+
+#[derive(Debug, Args)]
+struct Logs {
+    /// What is logged: error, warn, info, debug, trace, or by module as `info,callbox::delivery=debug`
+    /// [default: info for serve, error for the others]
+    #[arg(long, global = true, value_name = "FILTER")]
+    log: Option<String>,
+    /// How it is logged, to stderr
+    #[arg(long, global = true, default_value = "human", value_name = "FORMAT")]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Take callbacks in, keep them, deliver their events, answer questions
+    Serve(serve::ServeArgs),
+    /// Show a whole callbox at work, with nothing to configure
+    Demo(demo::Args),
+    /// Send fixtures to a callbox, compare what comes of them, and say what differs
+    Replay(Box<replay::Args>),
+}
+
+/// It went well.
+pub const GOOD: u8 = 0;
+
+/// It failed: the store, a port, a difference.
+pub const FAILED: u8 = 1;
+
+/// The arguments or the configuration are wrong.
+pub const WRONG: u8 = 2;
+
+/// Does what the command line says. Every refusal says what, where and what to do, on stderr.
+#[must_use]
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = u8::try_from(error.exit_code()).unwrap_or(WRONG);
+            // If neither stdout nor stderr can be written to, the exit code is all that is left to say.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let Arguments { command, logs } = arguments;
+    let by_command =
+        if matches!(command, Command::Serve(_)) { "info,actix_server=warn" } else { "error" };
+    if let Err(error) = telemetry::start(logs.log.as_deref().unwrap_or(by_command), logs.log_format)
+    {
+        anstream::eprintln!("callbox: {error}");
+        return ExitCode::from(WRONG);
+    }
+    let ended = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("callbox")
+        .build()
+    {
+        Ok(runtime) => runtime.block_on(dispatch(command)),
+        Err(error) => Err(error.into()),
+    };
+    ended.unwrap_or_else(|error| {
+        anstream::eprintln!("callbox: {error:#}");
+        ExitCode::from(if error.is::<ConfigError>() { WRONG } else { FAILED })
+    })
+}
+
+async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(args) => serve::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
+        Command::Replay(args) => replay::run(*args).await,
+    }
+}

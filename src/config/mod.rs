@@ -90,6 +90,18 @@ pub enum Scope {
     Operate,
 }
 
+impl Scope {
+    /// The scope's word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Raw => "raw",
+            Self::Operate => "operate",
+        }
+    }
+}
+
 /// Where everything is kept.
 #[derive(Clone, Debug)]
 pub struct StoreSettings {

@@ -42,7 +42,7 @@ impl Courier {
             Verdict::failure(Outcome::Failed, "callbox panicked; please report it".to_owned())
         });
         let duration = self.clock.elapsed().saturating_sub(began);
-        lane.learn(&verdict, self.clock.elapsed(), &self.random);
+        lane.learn(&verdict, duration, self.clock.elapsed(), &self.random);
         if verdict.status == Some(GONE) {
             self.pause(lane).await;
         }

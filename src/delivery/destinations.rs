@@ -7,6 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::latest::Latest;
 use super::sender::{Sender, SenderError, Verdict};
 use crate::clock::Clock;
 use crate::domain::breaker::{Breaker, BreakerState};
@@ -29,7 +30,7 @@ pub struct Destinations {
 }
 
 /// How a destination stands, as operators see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Standing {
     /// Why it is paused, if it is.
     pub paused: Option<String>,
@@ -37,6 +38,10 @@ pub struct Standing {
     pub breaker: BreakerState,
     /// How many attempts are under way.
     pub in_flight: usize,
+    /// The share of the latest attempts that succeeded, 0 to 1; `None` before the first one since the start.
+    pub success_rate: Option<f64>,
+    /// The median and the 99th percentile of how long the latest attempts took.
+    pub latency: Option<(Duration, Duration)>,
 }
 
 impl Destinations {
@@ -114,6 +119,7 @@ struct Condition {
     breaker: Breaker,
     held_until: Duration,
     in_flight: usize,
+    latest: Latest,
 }
 
 /// What a lane could take now.
@@ -131,7 +137,8 @@ impl Lane {
     fn new(destination: Destination, own_listeners: &[SocketAddr], paused: Option<String>) -> Self {
         let breaker = Breaker::new(destination.max_concurrency);
         let sender = Sender::new(&destination, own_listeners.to_vec());
-        let condition = Condition { paused, breaker, held_until: Duration::ZERO, in_flight: 0 };
+        let (held_until, latest) = (Duration::ZERO, Latest::default());
+        let condition = Condition { paused, breaker, held_until, in_flight: 0, latest };
         Self { destination, sender, condition: Mutex::new(condition) }
     }
 
@@ -159,9 +166,10 @@ impl Lane {
         Slot(Arc::clone(self))
     }
 
-    /// Learns from an attempt that ended at `now`. What failed on our side says nothing about the destination.
-    pub(super) fn learn(&self, verdict: &Verdict, now: Duration, random: &Random) {
+    /// Learns from an attempt that took so long and ended at `now`. What failed on our side says nothing about the destination.
+    pub(super) fn learn(&self, verdict: &Verdict, took: Duration, now: Duration, random: &Random) {
         let mut condition = self.condition.lock();
+        condition.latest.note(verdict.outcome == Outcome::Succeeded, took);
         match verdict.outcome {
             Outcome::Succeeded => condition.breaker.succeeded(),
             Outcome::Rejected | Outcome::TimedOut | Outcome::Unreachable | Outcome::Refused => {
@@ -182,6 +190,8 @@ impl Lane {
             paused: condition.paused.clone(),
             breaker: condition.breaker.state(now),
             in_flight: condition.in_flight,
+            success_rate: condition.latest.success_rate(),
+            latency: condition.latest.percentiles(),
         }
     }
 

@@ -4,6 +4,7 @@ mod attempt;
 pub mod connector;
 pub mod destinations;
 pub mod failure;
+mod latest;
 pub mod sender;
 pub mod signing;
 mod steady;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::event_type::EventType;
 use super::name::Name;
@@ -103,6 +104,47 @@ pub enum Scheme {
         /// The valid secrets, newest first.
         secrets: Vec<Secret>,
     },
+}
+
+impl Source {
+    /// The path that its vendor pushes to: with the newest token if it has one, masked unless `whole`.
+    #[must_use]
+    pub fn push_path(&self, whole: bool) -> String {
+        let token = self.auth.iter().find_map(|scheme| match scheme {
+            Scheme::Token { secrets, header: None } => secrets.first(),
+            Scheme::Token { .. }
+            | Scheme::None
+            | Scheme::Header { .. }
+            | Scheme::Basic { .. }
+            | Scheme::Bearer { .. }
+            | Scheme::Hmac(_)
+            | Scheme::StandardWebhooks { .. } => None,
+        });
+        let name = &self.name;
+        match token {
+            Some(token) if whole => {
+                let token = utf8_percent_encode(token.expose(), NON_ALPHANUMERIC);
+                format!("/in/{name}/{token}")
+            }
+            Some(_) => format!("/in/{name}/***"),
+            None => format!("/in/{name}"),
+        }
+    }
+}
+
+impl Scheme {
+    /// The headers, in small letters, that hold a credential or signature for this scheme.
+    #[must_use]
+    pub fn headers(&self) -> Vec<&str> {
+        match self {
+            Self::None => Vec::new(),
+            Self::Token { header, .. } => header.as_deref().into_iter().collect(),
+            Self::Header { name, .. } => vec![name],
+            Self::Basic { .. } | Self::Bearer { .. } => vec!["authorization"],
+            Self::Hmac(scheme) => vec![&scheme.header],
+            Self::StandardWebhooks { .. } => vec!["webhook-signature"],
+        }
+    }
 }
 
 /// How a vendor signs its bodies.

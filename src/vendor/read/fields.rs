@@ -5,6 +5,9 @@ use serde_json::{Map, Value};
 /// The most bytes of JSON that an event's `extra` has; the whole body is in the callback.
 const EXTRA_MAX: usize = 16 * 1024;
 
+/// The deepest nesting that events keep. JSON readers stop at 128 levels, and an event's own come on top of the vendor's.
+const DEPTH_MAX: usize = 64;
+
 /// Keys, in small letters, whose values are secrets wherever a vendor puts them.
 const SECRET_KEYS: [&str; 12] = [
     "apikey",
@@ -221,18 +224,25 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// A value without nulls and empty texts, objects and arrays, secrets redacted; `None` if nothing is left.
+/// A value without nulls and empty texts, objects and arrays, secrets redacted, and without what is nested deeper than 64 levels;
+/// `None` if nothing is left.
 #[must_use]
 pub fn clean(value: Value) -> Option<Value> {
+    clean_within(value, DEPTH_MAX)
+}
+
+fn clean_within(value: Value, depth: usize) -> Option<Value> {
     match value {
         Value::Null => None,
         Value::String(text) => (!text.is_empty()).then_some(Value::String(text)),
         Value::Array(items) => {
-            let items: Vec<Value> = items.into_iter().filter_map(clean).collect();
+            let inner = depth.checked_sub(1)?;
+            let items: Vec<Value> =
+                items.into_iter().filter_map(|item| clean_within(item, inner)).collect();
             (!items.is_empty()).then_some(Value::Array(items))
         }
         Value::Object(members) => {
-            let members = clean_map(members);
+            let members = clean_members(members, depth.checked_sub(1)?);
             (!members.is_empty()).then_some(Value::Object(members))
         }
         flat @ (Value::Bool(_) | Value::Number(_)) => Some(flat),
@@ -240,8 +250,12 @@ pub fn clean(value: Value) -> Option<Value> {
 }
 
 fn clean_map(members: Map<String, Value>) -> Map<String, Value> {
+    clean_members(members, DEPTH_MAX)
+}
+
+fn clean_members(members: Map<String, Value>, depth: usize) -> Map<String, Value> {
     let cleaned = members.into_iter().filter_map(|(key, value)| {
-        let value = clean(value)?;
+        let value = clean_within(value, depth)?;
         let secret = SECRET_KEYS.contains(&key.to_ascii_lowercase().as_str());
         Some((key, if secret { Value::from(REDACTED) } else { value }))
     });
@@ -315,6 +329,15 @@ mod tests {
             extra,
             json!({"apikey": "[redacted]", "deep": [{"ApiKey": "[redacted]", "ok": 1}]})
         );
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_to_be_read_again_is_left_to_the_callback() {
+        let nested = |depth: usize| {
+            serde_json::from_str::<Value>(&("[".repeat(depth) + "1" + &"]".repeat(depth))).unwrap()
+        };
+        let extra = fields(json!({"deep": nested(65), "flat": nested(64)})).into_extra();
+        assert_eq!(Value::Object(extra), json!({"flat": nested(64)}));
     }
 
     #[test]

@@ -1,0 +1,121 @@
+//! What the demo's callbacks became: counted from the answers that vendors got, and from what the API says.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::replay::client::{Answer, Client, ClientError};
+
+/// What came in and what it became.
+#[derive(Debug, Default)]
+pub struct Account {
+    /// By vendor.
+    pub vendors: BTreeMap<String, VendorAccount>,
+    /// By destination.
+    pub destinations: BTreeMap<String, DestinationAccount>,
+    /// The event whose delivery took the most attempts, by id.
+    pub hardest_event: Option<String>,
+    /// The message with the most events, as source and id.
+    pub longest_message: Option<(String, String)>,
+    /// Deliveries that have not ended yet.
+    pub open: usize,
+}
+
+/// What one vendor sent.
+#[derive(Debug, Default)]
+pub struct VendorAccount {
+    /// Requests.
+    pub callbacks: usize,
+    /// Events, by type.
+    pub events: BTreeMap<String, usize>,
+    /// Requests that were known already.
+    pub duplicates: usize,
+    /// Requests that were kept but not understood.
+    pub quarantined: usize,
+    /// Requests that were not answered 2xx.
+    pub refused: usize,
+}
+
+/// What one destination got.
+#[derive(Debug, Default)]
+pub struct DestinationAccount {
+    /// Deliveries that it took.
+    pub succeeded: usize,
+    /// Deliveries that ended otherwise.
+    pub given_up: usize,
+    /// Attempts after the first of a delivery.
+    pub retries: usize,
+}
+
+impl Account {
+    /// Notes what a vendor was answered.
+    pub fn note(&mut self, vendor: &str, answer: &Answer) {
+        let account = self.vendors.entry(vendor.to_owned()).or_default();
+        let members = answer.members();
+        account.callbacks += 1;
+        account.duplicates += usize::from(members.get("duplicate") == Some(&Value::Bool(true)));
+        account.quarantined += usize::from(members.contains_key("quarantined"));
+        account.refused += usize::from(!(200..300).contains(&answer.status));
+    }
+
+    /// Asks the API for every event.
+    pub async fn count_events(&mut self, client: &Client) -> Result<(), ClientError> {
+        let mut messages: BTreeMap<(String, String), usize> = BTreeMap::new();
+        for event in every(client, "/v1/events").await? {
+            let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
+            let (Some(vendor), Some(kind), Some(source)) =
+                (text("/data/vendor"), text("/type"), text("/source"))
+            else {
+                continue;
+            };
+            let account = self.vendors.entry(vendor.to_owned()).or_default();
+            *account.events.entry(kind.to_owned()).or_default() += 1;
+            if let Some(id) = text("/data/message/id") {
+                *messages.entry((source.to_owned(), id.to_owned())).or_default() += 1;
+            }
+        }
+        let longest = messages.into_iter().max_by_key(|(_, events)| *events);
+        self.longest_message = longest.map(|(message, _)| message);
+        Ok(())
+    }
+
+    /// Asks the API for every delivery.
+    pub async fn count_deliveries(&mut self, client: &Client) -> Result<(), ClientError> {
+        self.destinations.clear();
+        self.open = 0;
+        let mut most = 0;
+        for delivery in every(client, "/v1/deliveries").await? {
+            let text = |name: &str| delivery.get(name).and_then(Value::as_str).unwrap_or_default();
+            let attempts = delivery.get("attempts").and_then(Value::as_array).map_or(0, Vec::len);
+            let account = self.destinations.entry(text("destination").to_owned()).or_default();
+            account.retries += attempts.saturating_sub(1);
+            match text("state") {
+                "pending" | "in_flight" => self.open += 1,
+                "succeeded" => account.succeeded += 1,
+                _ => account.given_up += 1,
+            }
+            if attempts > most {
+                most = attempts;
+                self.hardest_event = Some(text("event_id").to_owned());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Every item of a list, page by page.
+async fn every(client: &Client, list: &str) -> Result<Vec<Value>, ClientError> {
+    let mut items = Vec::new();
+    let mut cursor = None;
+    loop {
+        let after = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+        let mut page = client.ask(&format!("{list}?limit=200{after}")).await?;
+        if let Some(Value::Array(data)) = page.get_mut("data").map(Value::take) {
+            items.extend(data);
+        }
+        cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
+        if cursor.is_none() {
+            return Ok(items);
+        }
+    }
+}

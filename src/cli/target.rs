@@ -1,0 +1,115 @@
+//! Which callbox a replay talks to: the configured one, or the one at the addresses it is told.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use url::Url;
+
+use crate::config::{Config, Environment};
+use crate::domain::secret::Secret;
+use crate::replay::client::Addresses;
+use crate::replay::route::Routes;
+
+/// The configuration that is meant when none is named.
+const DEFAULT_CONFIG: &str = "config/callbox.toml";
+
+/// The API's port where nothing is said, as in the shipped configuration.
+const DEFAULT_API_PORT: u16 = 8081;
+
+/// The options that say which callbox is meant.
+#[derive(Debug, clap::Args)]
+pub struct TargetArgs {
+    /// Where to send them: what stands before `/in/…`. Without it, where the configuration listens
+    #[arg(long, value_name = "URL")]
+    to: Option<Url>,
+    /// Where to ask what became of them: what stands before `/v1/…`. Without it, where the configuration's API listens
+    #[arg(long, value_name = "URL")]
+    api: Option<Url>,
+    /// The API key, where the API wants one; better as `env:NAME` or `file:PATH`, so that no list of processes shows it
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// The configuration of the server that is sent to [default: config/callbox.toml]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl TargetArgs {
+    /// The server's addresses, and what is known of its sources.
+    ///
+    /// The default configuration counts only for the server that it is about: `--to` may name another one, of which nothing is known.
+    pub fn target(&self) -> anyhow::Result<(Addresses, Routes)> {
+        let config = match (&self.config, &self.to) {
+            (Some(path), _) => Some(Config::load(path)?),
+            (None, None) => Some(
+                Config::load(Path::new(DEFAULT_CONFIG))
+                    .context("no server to send to: name one with --to URL, or use --embedded")?,
+            ),
+            (None, Some(to)) => {
+                Config::load(Path::new(DEFAULT_CONFIG)).ok().filter(|config| is_at(config, to))
+            }
+        };
+        let push = match (&self.to, &config) {
+            (Some(to), _) => to.clone(),
+            (None, Some(config)) => at(config.server.listen)?,
+            (None, None) => anyhow::bail!("no server to send to"),
+        };
+        let api = match (&self.api, &config) {
+            (Some(api), _) => api.clone(),
+            (None, Some(config)) => at(config.api.listen)?,
+            (None, None) => beside(&push),
+        };
+        let key = self.key.as_deref().map(secret).transpose()?;
+        let routes = config.map_or(Routes::AsRecorded, |config| configured(config, &push));
+        Ok((Addresses { push, api, key }, routes))
+    }
+}
+
+/// The routes of a server that is configured so, and is sent to at `push`.
+fn configured(config: Config, push: &Url) -> Routes {
+    let called = config.server.public_url.as_ref().unwrap_or(push).as_str();
+    let called = called.trim_end_matches('/').to_owned();
+    Routes::Configured { sources: config.sources, called }
+}
+
+/// Whether the configuration is about the server at `url`.
+fn is_at(config: &Config, url: &Url) -> bool {
+    let public = config.server.public_url.as_ref();
+    let listens = at(config.server.listen).is_ok_and(|listen| listen.port() == url.port());
+    let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    (listens && local) || public.is_some_and(|public| public.origin() == url.origin())
+}
+
+/// The URL of a server that listens on `address`; one that listens on every address is asked on loopback.
+fn at(address: SocketAddr) -> anyhow::Result<Url> {
+    let loopback = match address {
+        SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+    };
+    let ip = if address.ip().is_unspecified() { loopback } else { address.ip() };
+    Ok(Url::parse(&format!("http://{}", SocketAddr::new(ip, address.port())))?)
+}
+
+/// Where the API usually is, if the vendors' side is at `push`.
+fn beside(push: &Url) -> Url {
+    let mut api = push.clone();
+    api.set_path("");
+    // Refused only by URLs without a host, which no request can go to anyway.
+    let _ = api.set_port(Some(DEFAULT_API_PORT));
+    api
+}
+
+/// The secret that an argument stands for: `env:NAME`, `file:PATH`, or itself.
+fn secret(text: &str) -> anyhow::Result<Secret> {
+    let value = if let Some(name) = text.strip_prefix("env:") {
+        let environment = Environment::of_the_process();
+        let value = environment.get(name).map(str::to_owned);
+        value.with_context(|| format!("--key: the variable {name} is not set"))?
+    } else if let Some(path) = text.strip_prefix("file:") {
+        let read = std::fs::read_to_string(path);
+        read.with_context(|| format!("--key: can't read {path}"))?.trim_end().to_owned()
+    } else {
+        text.to_owned()
+    };
+    Ok(Secret::new(value))
+}

@@ -1,0 +1,117 @@
+//! The one reader of request bodies: bytes as they come, with a cap on what really arrives and a deadline; never decompressed.
+
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix_web::{FromRequest, HttpRequest, dev};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+
+use crate::clock::Clock;
+
+/// Time that every body has.
+const TIME_MIN: Duration = Duration::from_secs(10);
+
+/// Bytes that earn a body one more second.
+const BYTES_A_SECOND: usize = 100 * 1024;
+
+/// Time after which a body is cut off, however large it is.
+const TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Bytes read past the cap, and thrown away, so that the sender gets to hear its answer.
+const DRAINED_MAX: usize = 8 * 1024 * 1024;
+
+/// Bytes of bodies in flight in all; a request beyond is answered 503.
+const IN_FLIGHT_MAX: usize = 256 * 1024 * 1024;
+
+/// Why there is no body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoBody {
+    /// More came than the source takes.
+    TooLarge,
+    /// It did not come in time.
+    TooSlow,
+    /// The connection broke off, or what came was not HTTP.
+    BrokenOff,
+    /// Too much is in flight already.
+    Crowded,
+}
+
+/// A request's body that was not read yet.
+pub(super) struct Body(dev::Payload);
+
+impl FromRequest for Body {
+    type Error = actix_web::Error;
+    type Future = Ready<Result<Self, Self::Error>>;
+
+    fn from_request(_: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        ready(Ok(Self(payload.take())))
+    }
+}
+
+impl Body {
+    /// Reads it all, up to `cap` bytes. The room that it takes is given back when the returned [`Held`] is dropped.
+    pub(super) async fn read(
+        mut self,
+        cap: usize,
+        flight: &InFlight,
+        clock: &dyn Clock,
+    ) -> Result<Held, NoBody> {
+        let start = clock.elapsed();
+        let mut held = Held { bytes: Bytes::new(), taken: 0, flight: flight.clone() };
+        let mut buffer = BytesMut::new();
+        let mut total: usize = 0;
+        loop {
+            let extra = u32::try_from(total / BYTES_A_SECOND).unwrap_or(u32::MAX);
+            let allowed =
+                TIME_MIN.saturating_add(Duration::from_secs(1).saturating_mul(extra)).min(TIME_MAX);
+            let left = allowed.saturating_sub(clock.elapsed().saturating_sub(start));
+            let next =
+                tokio::time::timeout(left, self.0.next()).await.map_err(|_| NoBody::TooSlow)?;
+            let Some(chunk) = next else { break };
+            let chunk = chunk.map_err(|_| NoBody::BrokenOff)?;
+            total = total.saturating_add(chunk.len());
+            if total > cap.saturating_add(DRAINED_MAX) {
+                break;
+            }
+            if total <= cap {
+                held.take(chunk.len())?;
+                buffer.extend_from_slice(&chunk);
+            }
+        }
+        if total > cap {
+            return Err(NoBody::TooLarge);
+        }
+        held.bytes = buffer.freeze();
+        Ok(held)
+    }
+}
+
+/// A body that was read, and the room that it takes.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// The body.
+    pub(super) bytes: Bytes,
+    taken: usize,
+    flight: InFlight,
+}
+
+impl Held {
+    fn take(&mut self, bytes: usize) -> Result<(), NoBody> {
+        let before = self.flight.0.fetch_add(bytes, Ordering::Relaxed);
+        self.taken += bytes;
+        if before.saturating_add(bytes) > IN_FLIGHT_MAX { Err(NoBody::Crowded) } else { Ok(()) }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.flight.0.fetch_sub(self.taken, Ordering::Relaxed);
+    }
+}
+
+/// How many bytes of bodies are in flight.
+#[derive(Clone, Debug, Default)]
+pub(super) struct InFlight(Arc<AtomicUsize>);

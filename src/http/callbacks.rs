@@ -1,0 +1,139 @@
+//! `/v1/callbacks`: what vendors sent, as it came.
+
+use std::net::IpAddr;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use super::auth;
+use super::page::{self, List};
+use super::params::Params;
+use super::problem::Problem;
+use super::server::Room;
+use crate::clock::Time;
+use crate::config::Scope;
+use crate::domain::callback::CallbackOutcome;
+use crate::domain::id::{CallbackId, EventId};
+use crate::domain::name::Name;
+use crate::domain::query::Page;
+use crate::store::CallbackRecord;
+
+/// What stands in place of header values that prove who somebody is, without the scope `raw`.
+const REDACTED: &str = "[redacted]";
+
+/// Headers that can hold a credential or signature, whatever the source asks for.
+const PROOFS: [&str; 5] =
+    ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"];
+
+/// `GET /v1/callbacks`.
+pub(super) async fn list(
+    room: web::Data<Room>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    auth::require(&room, &request, Scope::Read)?;
+    let mut params = Params::read(request.query_string())?;
+    let source = params.parsed("source", "the name of a source")?;
+    let outcomes: Vec<_> =
+        CallbackOutcome::ALL.iter().map(|outcome| (outcome.as_str(), *outcome)).collect();
+    let outcome = params.word("outcome", &outcomes)?;
+    let page = page::request(&mut params, List::Callbacks, &room.key)?;
+    params.end()?;
+    let found = room.store.callbacks(source, outcome, page).await?;
+    let raw = auth::has(&room, &request, Scope::Raw);
+    let items = found.items.iter().map(|record| shown(&room, record, raw)).collect();
+    let found = Page { items, place: found.place, more: found.more };
+    Ok(page::answer(found, page, List::Callbacks, &room.key))
+}
+
+/// `GET /v1/callbacks/{id}`.
+pub(super) async fn one(
+    room: web::Data<Room>,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    auth::require(&room, &request, Scope::Read)?;
+    let missing = || Problem::missing("callback", &id);
+    let wanted: CallbackId = id.parse().map_err(|_| missing())?;
+    let record = room.store.callback(wanted).await?.ok_or_else(missing)?;
+    Ok(HttpResponse::Ok().json(shown(&room, &record, auth::has(&room, &request, Scope::Raw))))
+}
+
+/// `GET /v1/callbacks/{id}/body`: the bytes, in such a way that no browser runs them.
+pub(super) async fn body(
+    room: web::Data<Room>,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    auth::require(&room, &request, Scope::Raw)?;
+    let missing = || Problem::missing("callback", &id);
+    let wanted: CallbackId = id.parse().map_err(|_| missing())?;
+    let (content_type, bytes) = room.store.callback_body(wanted).await?.ok_or_else(missing)?;
+    let mut response = HttpResponse::Ok();
+    response
+        .insert_header((header::CONTENT_TYPE, "application/octet-stream"))
+        .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{wanted}\"")))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    if let Some(content_type) =
+        content_type.filter(|value| value.bytes().all(|byte| (b' '..=b'~').contains(&byte)))
+    {
+        response.insert_header(("callbox-content-type", content_type));
+    }
+    Ok(response.body(bytes))
+}
+
+/// A callback as it is answered. Absent means absent.
+#[derive(Serialize)]
+struct Shown<'a> {
+    id: CallbackId,
+    source: &'a Name,
+    received_at: Time,
+    method: &'a str,
+    path: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    query: &'a str,
+    headers: Vec<(&'a str, &'a str)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_type: Option<&'a str>,
+    body_size: u64,
+    body_sha256: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remote_ip: Option<IpAddr>,
+    outcome: CallbackOutcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    events: &'a [EventId],
+}
+
+/// Without the scope `raw`, the headers that prove something are redacted.
+fn shown<'a>(room: &Room, record: &'a CallbackRecord, raw: bool) -> Shown<'a> {
+    let callback = &record.callback;
+    let head = &callback.head;
+    let header = |(name, value): &'a (String, String)| {
+        let value = if raw || !is_proof(room, record, name) { value } else { REDACTED };
+        (name.as_str(), value)
+    };
+    Shown {
+        id: callback.id,
+        source: &callback.source,
+        received_at: callback.received_at,
+        method: &head.method,
+        path: &head.path,
+        query: &head.query,
+        headers: head.headers.iter().map(header).collect(),
+        content_type: head.header("content-type"),
+        body_size: record.body_size,
+        body_sha256: hex::encode(record.body_sha256),
+        remote_ip: head.remote,
+        outcome: record.outcome,
+        reason: record.reason.as_deref(),
+        events: &record.events,
+    }
+}
+
+fn is_proof(room: &Room, record: &CallbackRecord, name: &str) -> bool {
+    let source = room.config.sources.iter().find(|source| source.name == record.callback.source);
+    let asked = source
+        .is_some_and(|source| source.auth.iter().any(|scheme| scheme.headers().contains(&name)));
+    PROOFS.contains(&name) || asked
+}

@@ -1,0 +1,94 @@
+//! `/v1/events` and one event with its deliveries.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use super::auth;
+use super::page::{self, List};
+use super::params::{Params, not_allowed};
+use super::problem::Problem;
+use super::server::Room;
+use crate::config::Scope;
+use crate::domain::delivery::Delivery;
+use crate::domain::event::{Channel, Direction, Event};
+use crate::domain::glob::Glob;
+use crate::domain::id::EventId;
+use crate::domain::message::State;
+use crate::domain::name::Name;
+use crate::domain::query::EventFilter;
+
+/// `GET /v1/events`.
+pub(super) async fn list(
+    room: web::Data<Room>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    auth::require(&room, &request, Scope::Read)?;
+    let mut params = Params::read(request.query_string())?;
+    let filter = filter(&mut params)?;
+    let page = page::request(&mut params, List::Events, &room.key)?;
+    params.end()?;
+    let found = room.store.events(filter, page).await?;
+    Ok(page::answer(found, page, List::Events, &room.key))
+}
+
+/// `GET /v1/events/{id}`.
+pub(super) async fn one(
+    room: web::Data<Room>,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    #[derive(Serialize)]
+    struct Body {
+        event: Event,
+        deliveries: Vec<Delivery>,
+    }
+    auth::require(&room, &request, Scope::Read)?;
+    let missing = || Problem::missing("event", &id);
+    let wanted: EventId = id.parse().map_err(|_| missing())?;
+    let (event, deliveries) = room.store.event(wanted).await?.ok_or_else(missing)?;
+    Ok(HttpResponse::Ok().json(Body { event, deliveries }))
+}
+
+/// Reads the filter that lists of events share.
+pub(super) fn filter(params: &mut Params) -> Result<EventFilter, Problem> {
+    const TIME: &str = "an RFC 3339 time such as 2026-08-12T09:15:57Z";
+    let types = params.all("type").into_iter().map(|text| {
+        text.parse::<Glob>()
+            .map_err(|_| not_allowed("type", &text, "a pattern over event types such as message.*"))
+    });
+    let types = types.collect::<Result<_, _>>()?;
+    let sources = params.all("source").into_iter().map(|text| {
+        text.parse::<Name>().map_err(|_| not_allowed("source", &text, "the name of a source"))
+    });
+    let sources = sources.collect::<Result<_, _>>()?;
+    let channels: Vec<_> =
+        Channel::ALL.iter().map(|channel| (channel.as_str(), *channel)).collect();
+    let states: Vec<_> = State::ALL.iter().map(|state| (state.as_str(), *state)).collect();
+    let directions = [("inbound", Direction::Inbound), ("outbound", Direction::Outbound)];
+    Ok(EventFilter {
+        types,
+        sources,
+        vendor: params.text("vendor")?,
+        channel: params.word("channel", &channels)?,
+        direction: params.word("direction", &directions)?,
+        message_id: params.text("message_id")?,
+        client_ref: params.text("client_ref")?,
+        conversation: params.text("conversation")?,
+        phone: phone(params)?,
+        state: params.word("state", &states)?,
+        since: params.parsed("since", TIME)?,
+        until: params.parsed("until", TIME)?,
+        occurred_since: params.parsed("occurred_since", TIME)?,
+        occurred_until: params.parsed("occurred_until", TIME)?,
+    })
+}
+
+/// A phone number, of which the digits alone are compared.
+fn phone(params: &mut Params) -> Result<Option<String>, Problem> {
+    let Some(text) = params.text("phone")? else { return Ok(None) };
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    if digits.is_empty() {
+        return Err(not_allowed("phone", &text, "a number with digits in it"));
+    }
+    Ok(Some(digits))
+}

@@ -1,0 +1,117 @@
+//! `/in/{source}` and all below it: where vendors push. The answers are decided in the contract's order.
+
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::answer::acknowledge;
+use super::body::{Body, NoBody};
+use super::head;
+use super::problem::{Code, Problem};
+use super::server::Room;
+use crate::domain::callback::{Callback, CallbackOutcome};
+use crate::domain::id::CallbackId;
+use crate::domain::source::Source;
+use crate::vendor::{self, authenticity};
+
+/// A push: 404, 405, 401 from the head, 408 and 413, 401 over the body, 503, and 200 once it is on disk.
+pub(super) async fn push(
+    room: web::Data<Room>,
+    request: HttpRequest,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let received_at = room.clock.now();
+    let source = find(&room, &request)?;
+    allowed(source, &request)?;
+    let request_head = head::read(&request, source, &room.config.server.trusted_proxies);
+    let proven = authenticity::check_head(&source.auth, &request_head);
+    let held = match body.read(source.max_body, &room.in_flight, &*room.clock).await {
+        Ok(held) => held,
+        Err(no_body) => {
+            return Err(if proven.is_err() {
+                unauthentic()
+            } else {
+                without_body(source, no_body)
+            });
+        }
+    };
+    let id = CallbackId::from_bits(room.ids.next(received_at));
+    let called = called(&room, source, &request);
+    let callback = Callback {
+        id,
+        source: source.name.clone(),
+        received_at,
+        head: request_head,
+        body: held.bytes.clone(),
+    };
+    let accepted = room.receiver.accept(source, callback, &called).await;
+    // The room that the body takes is given back only now that it is on disk.
+    drop(held);
+    match accepted {
+        Err(_) if proven.is_err() && source.unauthentic_answer == 401 => Err(unauthentic()),
+        Err(error) => Err(error.into()),
+        Ok(accepted)
+            if accepted.outcome == CallbackOutcome::Unauthentic
+                && source.unauthentic_answer == 401 =>
+        {
+            Err(unauthentic())
+        }
+        Ok(accepted) => Ok(acknowledge(source, &accepted)),
+    }
+}
+
+/// The source that the path names; anything else is counted and looks the same.
+fn find<'a>(room: &'a Room, request: &HttpRequest) -> Result<&'a Source, Problem> {
+    let below = request.path().strip_prefix("/in/").unwrap_or_default();
+    let name = below.split('/').next().unwrap_or_default();
+    room.config.sources.iter().find(|source| source.name.as_str() == name).ok_or_else(|| {
+        room.strangers.note(room.clock.now(), request.method().as_str(), name);
+        Problem::new(
+            Code::NotFound,
+            "there is no source at this path; `callbox check` lists the push URLs",
+        )
+    })
+}
+
+fn allowed(source: &Source, request: &HttpRequest) -> Result<(), Problem> {
+    let takes_get = vendor::find(source.vendor).is_some_and(vendor::Vendor::takes_get);
+    if request.method() == Method::POST || (takes_get && request.method() == Method::GET) {
+        return Ok(());
+    }
+    let allow = HeaderValue::from_static(if takes_get { "GET, POST" } else { "POST" });
+    let problem = Problem::new(Code::MethodNotAllowed, "callbacks are pushed with POST");
+    Err(problem.with(header::ALLOW, allow))
+}
+
+/// The public URL that the vendor called, for signatures over URLs: what is configured, never what a header says.
+fn called(room: &Room, source: &Source, request: &HttpRequest) -> String {
+    let base =
+        room.config.server.public_url.as_ref().map_or("", |url| url.as_str().trim_end_matches('/'));
+    let target = request
+        .uri()
+        .path_and_query()
+        .map_or_else(|| format!("/in/{}", source.name), ToString::to_string);
+    format!("{base}{target}")
+}
+
+fn unauthentic() -> Problem {
+    Problem::new(
+        Code::Unauthentic,
+        "a credential or signature that this source asks for is missing or wrong",
+    )
+}
+
+fn without_body(source: &Source, reason: NoBody) -> Problem {
+    match reason {
+        NoBody::TooLarge => Problem::new(
+            Code::TooLarge,
+            format!("more than the {} bytes that this source takes", source.max_body),
+        ),
+        NoBody::TooSlow => Problem::new(
+            Code::TooSlow,
+            "a body has 10 s, and 1 s more for each 100 KiB, up to 30 s",
+        ),
+        NoBody::BrokenOff => Problem::new(Code::BrokenOff, "the body could not be read to its end"),
+        NoBody::Crowded => Problem::new(Code::Unavailable, "too many bytes are in flight"),
+    }
+}

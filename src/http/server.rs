@@ -1,0 +1,163 @@
+//! The two servers: what they share, how they are bound, and how they stop.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::{App, HttpServer, web};
+use tokio_util::sync::CancellationToken;
+
+use super::body::InFlight;
+use super::health::Health;
+use super::routes;
+use super::strangers::Strangers;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::delivery::Destinations;
+use crate::domain::id::IdMaker;
+use crate::receive::Receiver;
+use crate::store::Store;
+
+/// How long a head may take.
+const HEAD_TIME: Duration = Duration::from_secs(5);
+
+/// How long an idle connection is kept.
+const IDLE_TIME: Duration = Duration::from_secs(15);
+
+/// How long started requests may take to end once we stop, in seconds.
+const STOP_SECONDS: u64 = 10;
+
+/// Connections that the system may hold for us before they are taken.
+const BACKLOG: i32 = 1_024; // for a burst of vendors' connections
+
+/// What handlers ask for. The configuration is fixed for as long as the servers run.
+#[expect(
+    missing_debug_implementations,
+    reason = "it holds stores, clocks and secrets; nobody prints it"
+)]
+pub struct Room {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// Takes callbacks in.
+    pub receiver: Receiver<dyn Store>,
+    /// Answers questions.
+    pub store: Arc<dyn Store>,
+    /// Where destinations stand.
+    pub board: Arc<Destinations>,
+    /// Makes ids of callbacks.
+    pub ids: Arc<IdMaker>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// The store's key, for cursors.
+    pub key: [u8; 32],
+    /// Whether callbox is stopping.
+    pub health: Arc<Health>,
+    /// Bytes of bodies in flight.
+    pub(super) in_flight: InFlight,
+    /// Requests to no source.
+    pub(super) strangers: Strangers,
+}
+
+/// What [`Room::new`] is made of.
+#[expect(
+    missing_debug_implementations,
+    reason = "it holds stores, clocks and secrets; nobody prints it"
+)]
+pub struct Doors {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// Takes callbacks in.
+    pub receiver: Receiver<dyn Store>,
+    /// Answers questions.
+    pub store: Arc<dyn Store>,
+    /// Where destinations stand.
+    pub board: Arc<Destinations>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Whether callbox is stopping.
+    pub health: Arc<Health>,
+}
+
+impl Room {
+    /// Sets the room up.
+    #[must_use]
+    pub fn new(doors: Doors) -> Self {
+        let Doors { config, receiver, store, board, clock, health } = doors;
+        let (ids, key) = (Arc::clone(&receiver.ids), store.key());
+        let (in_flight, strangers) = (InFlight::default(), Strangers::default());
+        Self { config, receiver, store, board, ids, clock, key, health, in_flight, strangers }
+    }
+}
+
+/// The two bound sockets; nothing is taken from them yet.
+#[derive(Debug)]
+pub struct Listeners {
+    vendors: TcpListener,
+    api: TcpListener,
+    /// Where vendors push.
+    pub vendors_address: SocketAddr,
+    /// Where questions are asked.
+    pub api_address: SocketAddr,
+}
+
+impl Listeners {
+    /// Binds both; the error names the address.
+    pub fn bind(vendors: SocketAddr, api: SocketAddr) -> io::Result<Self> {
+        let (vendors, api) = (bind(vendors)?, bind(api)?);
+        let (vendors_address, api_address) = (vendors.local_addr()?, api.local_addr()?);
+        Ok(Self { vendors, api, vendors_address, api_address })
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let bound = TcpListener::bind(address).map_err(|error| {
+        io::Error::new(
+            error.kind(),
+            format!("can't listen on {address}: {error}; is another program there?"),
+        )
+    })?;
+    rustix::net::listen(&bound, BACKLOG)?;
+    bound.set_nonblocking(true)?;
+    Ok(bound)
+}
+
+/// Serves both until `stop`, then ends what was started, within ten seconds; `hurry` cuts that short.
+pub async fn serve(
+    listeners: Listeners,
+    room: web::Data<Room>,
+    stop: CancellationToken,
+    hurry: CancellationToken,
+) -> io::Result<()> {
+    let shared = room.clone();
+    let vendors =
+        HttpServer::new(move || App::new().app_data(shared.clone()).configure(routes::vendors))
+            .client_request_timeout(HEAD_TIME)
+            .keep_alive(IDLE_TIME)
+            .shutdown_timeout(STOP_SECONDS)
+            .disable_signals()
+            .listen(listeners.vendors)?
+            .run();
+    let api = HttpServer::new(move || App::new().app_data(room.clone()).configure(routes::api))
+        .workers(1)
+        .client_request_timeout(HEAD_TIME)
+        .keep_alive(IDLE_TIME)
+        .shutdown_timeout(STOP_SECONDS)
+        .disable_signals()
+        .listen(listeners.api)?
+        .run();
+    let (vendors_handle, api_handle) = (vendors.handle(), api.handle());
+    let stopper = async move {
+        stop.cancelled().await;
+        let graceful = async { tokio::join!(vendors_handle.stop(true), api_handle.stop(true)) };
+        tokio::select! {
+            biased; // a hurry that is there from the start must not begin a graceful end first
+            () = hurry.cancelled() => {
+                tokio::join!(vendors_handle.stop(false), api_handle.stop(false));
+            }
+            _ = graceful => {}
+        }
+    };
+    let ((), vendors, api) = tokio::join!(stopper, vendors, api);
+    vendors.and(api)
+}
