@@ -1,6 +1,7 @@
 //! `/healthz`, `/readyz` and `/health`: alive, ready to accept, and every component with its reason.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -9,6 +10,9 @@ use super::auth;
 use super::problem::Problem;
 use super::server::Room;
 use crate::config::Scope;
+
+/// A worker that has not begun a round for so long has stalled: it rests 5 s at the most.
+const STALLED_AFTER: Duration = Duration::from_secs(30);
 
 /// What the rest of the program tells those who ask how it is.
 #[derive(Debug, Default)]
@@ -54,8 +58,14 @@ pub(super) async fn whole(
     let stopping = room.health.is_stopping();
     let intake =
         if stopping { Component::ill("callbox is stopping".to_owned()) } else { Component::WELL };
-    let components = Components { store, intake };
-    let ok = components.store.ok && components.intake.ok;
+    let quiet = room.board.since_last_round();
+    let deliveries = if quiet > STALLED_AFTER {
+        Component::ill(format!("the delivery worker has not moved for {} s", quiet.as_secs()))
+    } else {
+        Component::WELL
+    };
+    let components = Components { store, intake, deliveries };
+    let ok = components.store.ok && components.intake.ok && components.deliveries.ok;
     let writes_waiting = room.store.waiting();
     let body = Whole { ok, version: env!("CARGO_PKG_VERSION"), writes_waiting, components };
     Ok(if ok {
@@ -77,6 +87,7 @@ struct Whole {
 struct Components {
     store: Component,
     intake: Component,
+    deliveries: Component,
 }
 
 #[derive(Serialize)]
