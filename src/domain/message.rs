@@ -156,6 +156,23 @@ impl Message {
         })
     }
 
+    /// The same message before anything was folded into it, but for when it was last heard of: to be folded anew.
+    #[must_use]
+    pub fn emptied(self) -> Self {
+        Self {
+            legs: Vec::new(),
+            channel: None,
+            direction: None,
+            from: None,
+            to: None,
+            conversation: None,
+            client_ref: None,
+            times: BTreeMap::new(),
+            error: None,
+            ..self
+        }
+    }
+
     /// The highest rung of its highest leg; an inbound message that nobody reported on has none.
     #[must_use]
     pub fn state(&self) -> Option<State> {

@@ -14,6 +14,7 @@ mod messages;
 mod page;
 mod params;
 mod problem;
+mod reprocess;
 mod routes;
 mod server;
 mod sources;

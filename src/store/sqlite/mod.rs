@@ -3,12 +3,15 @@
 mod append;
 mod check;
 mod deliver;
+mod drift;
 mod filesystem;
 mod open;
 mod read;
 mod readers;
+mod reread;
 mod rows;
 mod schema;
+mod tally;
 mod writer;
 
 use std::fs::File;

@@ -8,7 +8,7 @@ use super::open::OpenError;
 pub(super) const APPLICATION_ID: i32 = 0x6362_6f78;
 
 /// The steps, oldest first: step n leads from `user_version` n to n + 1. They are never changed, only added to.
-const STEPS: [&str; 1] = [FIRST];
+const STEPS: [&str; 2] = [FIRST, SECOND];
 
 /// The `user_version` of today's tables.
 const TODAY: usize = STEPS.len();
@@ -147,6 +147,26 @@ const FIRST: &str = "
         source     TEXT    PRIMARY KEY,
         callbacks  INTEGER NOT NULL,
         bytes      INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+";
+
+const SECOND: &str = "
+    -- The uid of the event that a later reading of its callback put in its place; it counts no more in its message's fold.
+    ALTER TABLE event ADD COLUMN replaced_by BLOB;
+    -- When its callback was received, if that was read again later; `received_ms` is then when the event entered the stream,
+    -- so that the order of `received_ms` stays that of `sequence`.
+    ALTER TABLE event ADD COLUMN arrived_ms INTEGER;
+
+    -- What vendors send that their adapters do not know: names, never values.
+    CREATE TABLE drift (
+        source    TEXT    NOT NULL,
+        dialect   TEXT    NOT NULL,
+        kind      TEXT    NOT NULL CHECK (kind IN ('field', 'type', 'status')),
+        name      TEXT    NOT NULL,
+        first_ms  INTEGER NOT NULL,
+        number    INTEGER NOT NULL,        -- callbacks with it: the last power of two that was reached
+        example   BLOB    NOT NULL,        -- the uid of the first callback with it
+        PRIMARY KEY (source, dialect, kind, name)
     ) STRICT, WITHOUT ROWID;
 ";
 
