@@ -184,6 +184,10 @@ impl Upkeep for FaultyStore {
         self.inner.ready().await
     }
 
+    fn damage(&self) -> Option<String> {
+        self.inner.damage()
+    }
+
     fn waiting(&self) -> usize {
         self.inner.waiting()
     }
