@@ -178,7 +178,9 @@ fn at(base: &Url, path: &str) -> Result<Url, ClientError> {
     Url::parse(&text).map_err(|_| ClientError::Address(text))
 }
 
-fn segment(text: &str) -> String {
+/// `text` as one segment of a path.
+#[must_use]
+pub fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }
 

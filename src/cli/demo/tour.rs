@@ -3,11 +3,10 @@
 use std::fmt::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::account::{Account, DestinationAccount, Hardest, VendorAccount};
 use super::sink::Tally;
-use crate::replay::client::Addresses;
+use crate::replay::client::{Addresses, segment};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -114,7 +113,7 @@ fn tell_where_to_look(account: &Account, addresses: &Addresses, text: &mut Strin
         |about: &str, command: String| writeln!(text, "\n  {DIM}# {about}{DIM:#}\n  {command}");
     look("the events, newest first", format!("curl '{api}/v1/events?type=message.*&limit=3'"))?;
     if let Some((source, id)) = &account.longest_message {
-        let id = utf8_percent_encode(id, NON_ALPHANUMERIC);
+        let id = segment(id);
         let about = "one message: its state, and everything that happened to it";
         look(about, format!("curl '{api}/v1/messages/{source}/{id}'"))?;
     }
