@@ -12,6 +12,7 @@ mod reference;
 mod schemes;
 mod secrets;
 mod server;
+mod signatures;
 mod sources;
 mod tree;
 mod urls;

@@ -7,6 +7,8 @@
     reason = "a test that is surprised has failed, and says so at once"
 )]
 
+mod deliver;
 mod demo;
 mod replay;
+mod support;
 mod vendors;

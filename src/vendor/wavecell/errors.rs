@@ -124,8 +124,8 @@ pub(super) const MESSAGING_APPS: &[ErrorCode] = &[
     whatsapp(1049, "2593107", "Too many synchronisation requests"),
     whatsapp(1050, "2593108", "Synchronisation requested too late"),
     whatsapp(1051, "131050", "Recipient opted out of marketing"),
-    whatsapp(1052, "138017", "Call permission limit or state"),
-    whatsapp(1053, "138009", "Calling limit reached"),
+    whatsapp(1052, "138017", "WhatsApp error 138017"), // the vendor gives no words for these two
+    whatsapp(1053, "138009", "WhatsApp error 138009"),
     whatsapp(1054, "131062", "Business-scoped user id not supported here"),
     plain(2000, "Sent"),
     plain(2001, "Internal error at Viber"),

@@ -12,13 +12,17 @@ pub(super) type Reader = fn(Fields, &Arrival<'_>) -> Result<Vec<Draft>, Fault>;
 /// The reader of a body's shape; `None` for a shape, a namespace or an event that we don't know.
 pub(super) fn reader(body: &Fields) -> Option<Reader> {
     let event_type = word(&body.peek("eventType").unwrap_or_default());
-    if body.has("eventDetails") {
-        return business::reader(&event_type).or_else(|| contacts::reader(&event_type));
+    let enveloped = body.has("namespace") || body.has("payload");
+    if body.has("eventDetails") || !enveloped {
+        let reader = business::reader(&event_type).or_else(|| contacts::reader(&event_type));
+        if reader.is_some() {
+            return reader;
+        }
     }
     match event_type.as_str() {
         "inboundmessage" => return Some(inbound::read_flat),
         "outboundmessagedelivery" => return Some(legacy::receipt),
-        "" if body.has("receivedAt") && is(body, "type", "inbound") => {
+        "" if is(body, "type", "inbound") && (body.has("receivedAt") || body.has("source")) => {
             return Some(legacy::sms_inbound);
         }
         "" if body.has("surveyId") => return Some(engagement::survey),

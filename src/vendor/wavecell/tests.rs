@@ -92,6 +92,7 @@ fn what_can_not_be_read_says_which_field_is_missing() {
             r#"{"eventType": "user_preferences", "eventDetails": {"rawEvent": {"value": {"user_preferences": [{}]}}}}"#,
             "`eventDetails.rawEvent.value.user_preferences.wa_id` is missing",
         ),
+        (r#"{"eventType": "template_quality_update"}"#, "`eventDetails.templateId` is missing"),
         ("17", "the body is JSON, but not an object"),
         ("[]", "the body is an empty array"),
         ("", "the body is empty"),

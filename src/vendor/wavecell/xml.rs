@@ -84,12 +84,14 @@ mod tests {
     #[test]
     fn what_is_no_plain_xml_is_refused_with_a_reason() {
         let deep = "<a>".repeat(40) + &"</a>".repeat(40);
-        let bodies: [&[u8]; 5] = [
+        let endless = "<a>".repeat(300_000);
+        let bodies: [&[u8]; 6] = [
             b"<root>",
             b"",
             b"<root>\xff</root>",
             b"<!DOCTYPE r [<!ENTITY e \"x\">]><r>&e;</r>",
             deep.as_bytes(),
+            endless.as_bytes(),
         ];
         for body in bodies {
             let fault = members(body).unwrap_err().to_string();

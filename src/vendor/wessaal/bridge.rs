@@ -7,7 +7,7 @@ use super::Arrival;
 use super::envelope::{self, Envelope, Form};
 use super::events::{self, Reader};
 use super::item::{Item, Missing, Told, member};
-use super::jid;
+use super::{jid, redact};
 use crate::domain::event::{Content, Direction, EventType, MessagePart, Party, When};
 use crate::vendor::Reading;
 use crate::vendor::read::{Fields, fields, phones, times};
@@ -73,7 +73,7 @@ fn rest(mut outer: Fields, word: &str, event: String, is_known: bool) -> Map<Str
         outer.put("event", Value::String(event));
         outer.put("type", Value::from(word));
     }
-    outer.into_map()
+    redact::extra(outer.into_map())
 }
 
 /// Reads the bridge's own short form of a message.

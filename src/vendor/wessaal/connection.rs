@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 use super::envelope::Envelope;
-use super::item::{Item, Missing, Told};
+use super::item::{Item, Missing, Told, member};
 use super::{jid, redact};
 use crate::domain::event::{EventType, Part, When};
 use crate::vendor::read::{Fields, times};
@@ -91,7 +91,8 @@ fn connection(kind: EventType, subject: String, key: Vec<Option<String>>, part: 
 /// The instance that this is about: the one that the data names, else the envelope's.
 fn name(envelope: &Envelope, fields: &mut Fields) -> Result<String, Missing> {
     let named = super::envelope::instance(fields).or_else(|| fields.text("instanceName"));
-    let inside = fields.get("qrcode").and_then(|code| code.get("instance")?.as_str());
+    let code = fields.get("qrcode").and_then(Value::as_object);
+    let inside = code.and_then(|code| member(code, "instance")?.1.as_str());
     let inside = inside.filter(|name| !name.is_empty()).map(str::to_owned);
     named.or(inside).or_else(|| envelope.instance.clone()).ok_or(Missing("instance"))
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::item::member;
 use super::{interactive, redact};
 use crate::domain::event::{Content, Media};
 use crate::vendor::read::{Fields, fields};
@@ -100,8 +101,8 @@ pub(super) fn quoted(data: &mut Fields) -> Option<String> {
 pub(super) fn unwrap(message: &mut Fields) {
     for _ in 0..WRAPPERS_MAX {
         let inner = WRAPPERS.iter().find_map(|name| {
-            let wraps = message.get(name)?.get("message")?.is_object();
-            wraps.then(|| message.object(name)?.object("message")).flatten()
+            let (_, inner) = member(message.get(name)?.as_object()?, "message")?;
+            inner.is_object().then(|| message.object(name)?.object("message")).flatten()
         });
         let Some(inner) = inner else { return };
         for (name, value) in inner.into_map() {

@@ -87,7 +87,7 @@ pub(super) fn read(
         date_time: outer.text("date_time"),
         received_at: arrival.received_at,
         pointer: format!("{pointer}/{data_name}"),
-        rest: outer.into_map(),
+        rest: redact::extra(outer.into_map()),
     };
     envelope.read(known.map_or(Reader::Unread, |known| known.reader), data)
 }
@@ -111,6 +111,7 @@ impl Envelope {
             Reader::Unread => return Reading::one(self.unknown(data)),
         };
         match data {
+            Value::Array(items) if items.len() > super::THINGS_MAX => super::too_many(),
             Value::Array(items) => {
                 let drafts = items.into_iter().enumerate().map(|(place, value)| {
                     let pointer = format!("{}/{place}", self.pointer);

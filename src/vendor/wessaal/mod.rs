@@ -38,6 +38,9 @@ const CODE: &str = "wessaal";
 /// The largest body taken by default, in bytes: media come inside as base64, and histories as one array.
 const BODY_MAX: usize = 32 * 1024 * 1024;
 
+/// The most things that one callback tells of. A body of more is not worth the memory that reading it would take.
+const THINGS_MAX: usize = 10_000;
+
 /// Wessaal, and the Evolution API on which it is built.
 #[derive(Debug)]
 pub struct Wessaal;
@@ -60,7 +63,7 @@ impl Vendor for Wessaal {
         };
         match fields::parse(&callback.body) {
             Ok(Value::Object(members)) => read_object(members, "", &arrival),
-            Ok(Value::Array(items)) => Reading::Events(read_array(items, &arrival)),
+            Ok(Value::Array(items)) => read_array(items, &arrival),
             Ok(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => {
                 let reason = "the body is JSON, but neither an object nor an array";
                 Reading::Quarantine(reason.to_owned())
@@ -102,15 +105,32 @@ fn read_object(members: Map<String, Value>, pointer: &str, arrival: &Arrival<'_>
 }
 
 /// Reads each item of an array for itself, so that one that is unreadable costs no other.
-fn read_array(items: Vec<Value>, arrival: &Arrival<'_>) -> Vec<Draft> {
-    let readings = items.into_iter().enumerate().map(|(place, item)| {
-        let Value::Object(members) = item else { return vec![unknown(item, arrival)] };
-        match read_object(members.clone(), &format!("/{place}"), arrival) {
-            Reading::Events(drafts) => drafts,
-            Reading::Quarantine(_) => vec![unknown(Value::Object(members), arrival)],
+fn read_array(items: Vec<Value>, arrival: &Arrival<'_>) -> Reading {
+    let mut told = Vec::new();
+    for (place, item) in items.into_iter().enumerate() {
+        match item {
+            Value::Object(members) => {
+                match read_object(members.clone(), &format!("/{place}"), arrival) {
+                    Reading::Events(drafts) => told.extend(drafts),
+                    Reading::Quarantine(_) => told.push(unknown(Value::Object(members), arrival)),
+                }
+            }
+            other @ (Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_)) => told.push(unknown(other, arrival)),
         }
-    });
-    readings.flatten().collect()
+        if told.len() > THINGS_MAX {
+            return too_many();
+        }
+    }
+    Reading::Events(told)
+}
+
+/// What becomes of a body that tells of more than is read.
+fn too_many() -> Reading {
+    Reading::Quarantine(format!("it tells of more than {THINGS_MAX} things"))
 }
 
 /// An event of something that fits no dialect: all of it is kept as `extra`.

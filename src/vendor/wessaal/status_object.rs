@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::envelope;
 use super::item::{self, member};
-use super::{Arrival, CODE, jid, redact, unknown};
+use super::{Arrival, CODE, THINGS_MAX, jid, redact, too_many, unknown};
 use crate::domain::event::{
     Channel, Data, Direction, Draft, EventType, MessageError, MessagePart, Party, Status, When,
 };
@@ -29,11 +29,11 @@ pub(super) fn read(members: Map<String, Value>, arrival: &Arrival<'_>) -> Readin
         return single(outer, Fields::default(), arrival);
     }
     match outer.take("data") {
-        Some(Value::Array(items)) => Reading::Events(list(items, arrival)),
+        Some(Value::Array(items)) => list(items, arrival),
         Some(Value::Object(inner)) => {
             let mut inner = Fields::new(inner);
             match inner.array("data") {
-                Some(items) => Reading::Events(list(items, arrival)),
+                Some(items) => list(items, arrival),
                 None => single(inner, outer, arrival),
             }
         }
@@ -44,7 +44,10 @@ pub(super) fn read(members: Map<String, Value>, arrival: &Arrival<'_>) -> Readin
 }
 
 /// Reads each status of a list; what is none is kept as an unknown event.
-fn list(items: Vec<Value>, arrival: &Arrival<'_>) -> Vec<Draft> {
+fn list(items: Vec<Value>, arrival: &Arrival<'_>) -> Reading {
+    if items.len() > THINGS_MAX {
+        return too_many();
+    }
     let drafts = items.into_iter().map(|item| {
         let Value::Object(members) = item.clone() else { return unknown(item, arrival) };
         if !is_status(&members) {
@@ -56,7 +59,7 @@ fn list(items: Vec<Value>, arrival: &Arrival<'_>) -> Vec<Draft> {
         }
         .unwrap_or_else(|| unknown(item, arrival))
     });
-    drafts.collect()
+    Reading::Events(drafts.collect())
 }
 
 /// Reads one status; `outer` is what is left of its wrapping.

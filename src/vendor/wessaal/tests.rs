@@ -131,6 +131,15 @@ fn half_a_status_object_is_not_mistaken_for_one() {
     }
 }
 
+#[test]
+fn a_body_of_more_things_than_are_worth_reading_is_quarantined() {
+    let ones = vec![json!(1); THINGS_MAX + 1];
+    for body in [json!(ones), json!({"event": "contacts.update", "data": ones})] {
+        assert!(matches!(read(body.to_string()), Reading::Quarantine(_)));
+    }
+    assert_eq!(drafts(&json!(ones[1..])).len(), THINGS_MAX);
+}
+
 /// Names that mean something to the adapter.
 const NAMES: &[&str] = &[
     "event",

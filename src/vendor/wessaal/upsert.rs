@@ -24,7 +24,7 @@ pub(super) fn sent(envelope: &Envelope, item: &mut Item) -> Result<Told, Missing
 fn read(envelope: &Envelope, item: &mut Item, ours: EventType) -> Result<Told, Missing> {
     let fields = &mut item.fields;
     let mut key = MessageKey::within(fields).ok_or(Missing("key.id"))?;
-    let is_ours = key.from_me.unwrap_or(ours == EventType::MessageAccepted);
+    let is_ours = ours == EventType::MessageAccepted || key.from_me == Some(true);
     key.from_me = Some(is_ours);
     let mut told = Told::new(if is_ours { ours } else { EventType::MessageReceived });
     told.when = fields.get("messageTimestamp").and_then(times::unix);
