@@ -159,7 +159,13 @@ fn a_running_callbox_is_sent_to_as_its_sources_are_configured() {
         "answer": { "status": 401 },
     });
     let bearer = "Authorization: Bearer forged\n";
+    let mut read = json!({ "after": ["right"], "message": { "state": "read" } });
+    read["events"] = json!([{ "type": "message.read" }]);
     fixtures.add("forged", bearer, &forged).add("right", "", &delivered());
+    fixtures.add("then_read", "", &read);
+    let recorded = fs::read_to_string(fixtures.path("wavecell/then_read.http")).unwrap();
+    let recorded = recorded.replace(r#""delivered""#, r#""read""#);
+    fs::write(fixtures.path("wavecell/then_read.http"), recorded).unwrap();
     let config = fixtures.path("callbox.toml");
     let text = json!({
         "server": { "listen": "127.0.0.1:0" },
@@ -188,12 +194,12 @@ fn a_running_callbox_is_sent_to_as_its_sources_are_configured() {
     let (code, report, errors) =
         fixtures.replay(&["--to", &to, "--api", &api, "--config", config, "--repeat", "2"]);
     assert_eq!(code, Some(0), "{report}{errors}");
-    assert!(report.contains("2 fixtures: 1 passed, 1 skipped"), "{report}");
+    assert!(report.contains("3 fixtures: 2 passed, 1 skipped"), "{report}");
     assert!(report.contains("forged.http: it needs a source with its own `auth`"), "{report}");
 
     let (code, report, _) = fixtures.replay(&["--to", &to, "--api", &api]);
     assert_eq!(code, Some(1), "sent as recorded, nothing proves where it is from: {report}");
-    assert!(report.contains("1 passed, 1 differs") && report.contains("got      401"), "{report}");
+    assert!(report.contains("1 passed, 2 differ") && report.contains("got      401"), "{report}");
 
     stop.cancel();
     runtime.block_on(running).unwrap().unwrap();
