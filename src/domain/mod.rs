@@ -12,6 +12,7 @@ pub mod fairness;
 pub mod glob;
 pub mod id;
 pub mod message;
+pub mod message_part;
 pub mod name;
 pub mod query;
 pub mod retry;
