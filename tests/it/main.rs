@@ -8,5 +8,7 @@
 )]
 
 mod deliver;
+mod demo;
+mod replay;
 mod support;
 mod vendors;

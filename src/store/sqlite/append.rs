@@ -31,8 +31,6 @@ impl Intake for SqliteStore {
 pub(super) struct Origin<'a> {
     /// The callback.
     pub(super) callback: &'a Callback,
-    /// Its row.
-    pub(super) row: i64,
     /// When its events enter the stream: at its arrival, unless it is read again later.
     pub(super) entered: Time,
 }
@@ -40,12 +38,9 @@ pub(super) struct Origin<'a> {
 /// Keeps a callback with all that came of it.
 pub(super) fn append(connection: &Connection, new: &NewCallback) -> Result<Appended, Error> {
     let callback = &new.callback;
-    // The events name their callback before it is there; the reference is checked at the commit.
-    let next = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'callback'), 0) + 1";
-    let row: i64 = connection.prepare_cached(next)?.query_row([], |row| row.get(0))?;
     let appended = match &new.kept {
         Kept::Events(events) => {
-            let origin = Origin { callback, row, entered: callback.received_at };
+            let origin = Origin { callback, entered: callback.received_at };
             append_events(connection, origin, events)?
         }
         Kept::Quarantined(_) => nothing(CallbackOutcome::Quarantined),
@@ -55,7 +50,7 @@ pub(super) fn append(connection: &Connection, new: &NewCallback) -> Result<Appen
         Kept::Events(_) => None,
         Kept::Quarantined(reason) | Kept::Unauthentic(reason, _) => Some(reason.as_str()),
     };
-    insert_callback(connection, new, row, &appended, reason)?;
+    insert_callback(connection, new, &appended, reason)?;
     drift::write(connection, &callback.source, &new.drift)?;
     tally::count(connection, callback, appended.outcome, reason)?;
     if let Kept::Unauthentic(_, quota) = &new.kept {
@@ -81,8 +76,15 @@ pub(super) fn append_events(
             known += 1;
             appended.events.push(id);
             connection
-                .prepare_cached("INSERT INTO repetition (event, callback) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
-                .execute(params![sequence, origin.row])?;
+                .prepare_cached(
+                    "INSERT INTO repetition (event, callback_uid, received_ms) VALUES (?1, ?2, ?3)
+                     ON CONFLICT DO NOTHING",
+                )?
+                .execute(params![
+                    sequence,
+                    origin.callback.id.to_bytes(),
+                    origin.callback.received_at.as_millis()
+                ])?;
         } else {
             let sequence = insert_event(connection, origin, event, false)?;
             insert_deliveries(connection, origin, sequence, event)?;
@@ -118,23 +120,22 @@ pub(super) fn insert_event(
     event: &NewEvent,
     revises: bool,
 ) -> Result<i64, Error> {
-    let Origin { callback, row, entered } = origin;
+    let Origin { callback, entered } = origin;
     let folded = fold(connection, callback, event)?;
     let (message, note) = folded.map_or((None, None), |(message, note)| (Some(message), note));
     let draft = &event.draft;
     // The unique key is the last word on what is a repetition: a second one is an error here, and the callback is refused.
     connection
         .prepare_cached(
-            "INSERT INTO event (uid, callback, callback_uid, message, source, type, subject, time_ms, time_basis,
+            "INSERT INTO event (uid, callback_uid, message, source, type, subject, time_ms, time_basis,
                                 received_ms, revised, folded_state, folded_changed, duplicate_key, digest, data, extra,
                                 arrived_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,
-                     ?17 OR EXISTS (SELECT 1 FROM event WHERE duplicate_key = ?13), ?11, ?12, ?13, ?14, ?15, ?16,
-                     nullif(?18, ?10))",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
+                     ?16 OR EXISTS (SELECT 1 FROM event WHERE duplicate_key = ?12), ?10, ?11, ?12, ?13, ?14, ?15,
+                     nullif(?17, ?9))",
         )?
         .execute(params![
             event.id.to_bytes(),
-            row,
             callback.id.to_bytes(),
             message,
             callback.source.as_str(),
@@ -227,7 +228,6 @@ pub(super) fn write_message(
 fn insert_callback(
     connection: &Connection,
     new: &NewCallback,
-    row: i64,
     appended: &Appended,
     reason: Option<&str>,
 ) -> Result<(), Error> {
@@ -238,12 +238,11 @@ fn insert_callback(
     let events: Vec<u8> = appended.events.iter().flat_map(|id| id.to_bytes()).collect();
     connection
         .prepare_cached(
-            "INSERT INTO callback (id, uid, source, received_ms, outcome, reason, events, method, path, query,
+            "INSERT INTO callback (uid, source, received_ms, outcome, reason, events, method, path, query,
                                    headers, remote, token_hash, body_sha256, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
-            row,
             callback.id.to_bytes(),
             callback.source.as_str(),
             callback.received_at.as_millis(),

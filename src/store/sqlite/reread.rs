@@ -90,7 +90,7 @@ fn release(
     was: &Was,
     events: &[NewEvent],
 ) -> Result<Reread, Error> {
-    let appended = append_events(connection, origin(reading, was), events)?;
+    let appended = append_events(connection, origin(reading), events)?;
     drift::write(connection, &reading.callback.source, &reading.drift)?;
     settle(connection, reading, was, appended.outcome, None, &appended.events)?;
     let fresh = events.iter().filter(|event| appended.events.contains(&event.id));
@@ -104,8 +104,8 @@ fn release(
     })
 }
 
-fn origin<'a>(reading: &'a NewReading, was: &Was) -> Origin<'a> {
-    Origin { callback: &reading.callback, row: was.row, entered: reading.at }
+fn origin(reading: &NewReading) -> Origin<'_> {
+    Origin { callback: &reading.callback, entered: reading.at }
 }
 
 /// Writes down what a callback that was set aside counts as from now on.
@@ -172,7 +172,7 @@ fn revise(
         };
         match (fate, earlier, known) {
             (Fate::Replaces(_), Some(earlier), _) => {
-                let after = replace(connection, origin(reading, was), earlier, event, known)?;
+                let after = replace(connection, origin(reading), earlier, event, known)?;
                 ids.push(after);
                 revised.push((earlier.id, after));
             }
@@ -181,7 +181,7 @@ fn revise(
                 ids.extend(standing(connection, id)?.map(|standing| standing.id));
             }
             (_, _, None) => {
-                insert_event(connection, origin(reading, was), event, false)?;
+                insert_event(connection, origin(reading), event, false)?;
                 ids.push(event.id);
                 new.push(event.id);
             }
