@@ -50,6 +50,7 @@ fn sourceless(stored: &StoredCallback) -> Problem {
 #[derive(Serialize)]
 struct Answer<'a> {
     callback: CallbackId,
+    was: CallbackOutcome,
     outcome: CallbackOutcome,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
@@ -69,7 +70,7 @@ struct Revised {
 }
 
 fn answer(callback: CallbackId, reread: &Reread, dry_run: bool) -> Result<Answer<'_>, StoreError> {
-    let Reread { outcome, reason, changed, events, new, .. } = reread;
+    let Reread { was, outcome, reason, changed, events, new, .. } = reread;
     let revised = |Revision { before, after }: &Revision| {
         let differences = difference::between(before, after)
             .map_err(|error| StoreError::Failed(format!("{} can't be shown: {error}", after.id)))?;
@@ -79,6 +80,7 @@ fn answer(callback: CallbackId, reread: &Reread, dry_run: bool) -> Result<Answer
     let reason = reason.as_deref();
     Ok(Answer {
         callback,
+        was: *was,
         outcome: *outcome,
         reason,
         changed: *changed,

@@ -36,7 +36,9 @@ pub struct NewReading {
 /// What came of reading a callback again.
 #[derive(Clone, Debug)]
 pub struct Reread {
-    /// What the callback counts as from now on.
+    /// What the callback counted as before.
+    pub was: CallbackOutcome,
+    /// What it counts as from now on.
     pub outcome: CallbackOutcome,
     /// Why it is not understood or not authentic today.
     pub reason: Option<String>,

@@ -10,5 +10,6 @@
 mod deliver;
 mod demo;
 mod replay;
+mod reprocess;
 mod support;
 mod vendors;

@@ -73,6 +73,7 @@ fn was(row: &Row<'_>) -> Result<Was, Error> {
 
 fn unchanged(outcome: CallbackOutcome, was: &Was, reason: Option<&String>) -> Reread {
     Reread {
+        was: was.outcome,
         outcome,
         reason: reason.cloned(),
         changed: false,

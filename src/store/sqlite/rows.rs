@@ -18,6 +18,9 @@ pub(super) const EVENT_COLUMNS: &str = "e.sequence, e.uid, e.type, e.source, e.s
      coalesce(e.arrived_ms, e.received_ms), e.callback_uid, e.revised, e.folded_state, e.folded_changed, e.data, e.extra, \
      e.replaced_by";
 
+/// The first column behind [`EVENT_COLUMNS`].
+pub(super) const BEHIND_EVENT: usize = 15;
+
 /// An event from [`EVENT_COLUMNS`].
 pub(super) fn event(row: &Row<'_>) -> Result<Event, Error> {
     let mut data: Data = json(row, 12)?;
