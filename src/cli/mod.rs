@@ -1,5 +1,6 @@
 //! The command line: one file for each command.
 
+pub mod check;
 pub mod demo;
 mod embedded;
 pub mod replay;

@@ -8,6 +8,7 @@ mod judge;
 mod load;
 mod mistakes;
 mod raw;
+mod reference;
 mod schemes;
 mod secrets;
 mod server;
@@ -25,6 +26,7 @@ use url::Url;
 
 pub use environment::Environment;
 pub use mistakes::{ConfigError, Mistake, Place};
+pub use reference::REFERENCE;
 
 use crate::clock::Time;
 use crate::domain::destination::Destination;
