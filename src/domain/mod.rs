@@ -11,6 +11,7 @@ pub mod event_type;
 pub mod fairness;
 pub mod glob;
 pub mod id;
+pub mod mapping;
 pub mod message;
 pub mod name;
 pub mod query;
