@@ -13,6 +13,7 @@ mod reference;
 mod schemes;
 mod secrets;
 mod server;
+mod signatures;
 mod sources;
 mod tree;
 mod urls;

@@ -22,6 +22,9 @@ const MAX_BODY_MAX: u64 = 64 << 20;
 /// The largest `unauthentic_keep.bytes`.
 const KEEP_BYTES_MAX: u64 = 1 << 40;
 
+/// The source of callbox's own alarms, which destinations may ask for, and nobody may configure.
+pub(super) const OURS: &str = "callbox";
+
 pub(super) fn sources(
     raw: &BTreeMap<Text, RawSource>,
     public_url: Option<&Url>,
@@ -39,6 +42,9 @@ fn source(
     judge: &mut Judge<'_>,
 ) -> Option<Source> {
     let read_name = judge.read::<Name>(name);
+    if name.get_ref() == OURS {
+        judge.refuse::<_, ()>(name, "this name is taken: callbox's own alarms come from it");
+    }
     let auth = schemes(name, raw.auth.as_ref(), public_url, judge);
     let answer = answer(&raw.answer, judge);
     let answers = answers(&raw.answers, judge);

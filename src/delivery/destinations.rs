@@ -24,6 +24,8 @@ const HOLDING: [u16; 2] = [429, 503];
 /// Every configured destination. The worker goes by it; operators look at it, and pause and resume through it.
 pub struct Destinations {
     lanes: Vec<Arc<Lane>>,
+    /// When the worker last began a round, on [`Clock::elapsed`]'s scale.
+    round: Mutex<Duration>,
     outbox: Arc<dyn Outbox>,
     clock: Arc<dyn Clock>,
     wake: Arc<Notify>,
@@ -61,7 +63,8 @@ impl Destinations {
             Arc::new(Lane::new(destination, own_listeners, reason))
         };
         let lanes = configured.into_iter().map(lane).collect();
-        Ok(Self { lanes, outbox, clock, wake })
+        let round = Mutex::new(clock.elapsed());
+        Ok(Self { lanes, round, outbox, clock, wake })
     }
 
     /// The destinations as they are configured, in order.
@@ -92,6 +95,16 @@ impl Destinations {
         lane.resume();
         self.wake.notify_one();
         Ok(true)
+    }
+
+    /// How long ago the worker last began a round: seconds at the most, unless it stalls.
+    #[must_use]
+    pub fn since_last_round(&self) -> Duration {
+        self.clock.elapsed().saturating_sub(*self.round.lock())
+    }
+
+    pub(super) fn note_round(&self) {
+        *self.round.lock() = self.clock.elapsed();
     }
 
     fn lane(&self, name: &Name) -> Option<&Arc<Lane>> {

@@ -13,6 +13,7 @@ pub mod glob;
 pub mod id;
 pub mod mapping;
 pub mod message;
+pub mod message_part;
 pub mod name;
 pub mod query;
 pub mod retry;

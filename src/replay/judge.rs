@@ -47,9 +47,11 @@ async fn differences(
         let expected = Value::Array(events.clone());
         found.extend(compare("events", &expected, Some(&Value::Array(outcome.events.clone()))));
     }
-    if quarantined.is_some() || events.is_some() {
-        let expected = quarantined.clone().map_or(Value::Null, Value::String);
+    if let Some(reason) = quarantined {
+        let expected = Value::String(reason.clone());
         found.extend(compare("quarantined", &expected, outcome.reason.as_ref()));
+    } else if events.is_some() && !outcome.unauthentic {
+        found.extend(compare("quarantined", &Value::Null, outcome.reason.as_ref()));
     }
     if let Some(message) = message {
         let actual = ask_message(client, message, &outcome).await?;
@@ -83,6 +85,8 @@ struct Outcome {
     events: Vec<Value>,
     /// Why it was not read.
     reason: Option<Value>,
+    /// Whether it was not read because it is not authentic.
+    unauthentic: bool,
 }
 
 impl Outcome {
@@ -103,7 +107,7 @@ impl Outcome {
         let outcome = callback.get("outcome").and_then(Value::as_str);
         let unread = matches!(outcome, Some("quarantined" | "unauthentic"));
         let reason = callback.get("reason").filter(|_| unread).cloned();
-        Ok(Self { events, reason })
+        Ok(Self { events, reason, unauthentic: outcome == Some("unauthentic") })
     }
 }
 
