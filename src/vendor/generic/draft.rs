@@ -105,7 +105,9 @@ fn when(mapping: &Mapping, text: &str, zone: &TimeZone) -> Option<When> {
 /// The channel; a word that is none of the usual ones stays what was not mapped.
 fn channel(item: &mut Item<'_>) -> Option<Channel> {
     let channel = channels::channel(&item.peek(Field::Channel)?);
-    if channel != Channel::Other {
+    if channel == Channel::Other {
+        item.leave(Field::Channel);
+    } else {
         item.take(Field::Channel);
     }
     Some(channel)
@@ -134,14 +136,16 @@ fn part(kind: EventType) -> Option<Part> {
 }
 
 /// What the sender calls by no word that is configured is kept as it is.
-fn unknown(item: Item<'_>, received_at: Time, zone: &TimeZone) -> Draft {
+fn unknown(mut item: Item<'_>, received_at: Time, zone: &TimeZone) -> Draft {
+    let duplicate_key = item.digest();
+    item.leave(Field::Type);
     let time = item.peek(Field::Time);
     let when = time.and_then(|text| when(item.mapping(), &text, zone));
     Draft {
         kind: EventType::Unknown,
         subject: None,
         when: when.unwrap_or_else(|| times::received(received_at)),
-        duplicate_key: item.digest(),
+        duplicate_key,
         data: Data {
             vendor: "generic".to_owned(),
             dialect: "unknown".to_owned(),

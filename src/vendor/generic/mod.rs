@@ -55,11 +55,12 @@ fn drafts(
         let draft =
             item.and_then(|item| draft::read(item, callback.received_at, &settings.timezone));
         draft.map_err(|reason| match &mapping.each {
-            Some(each) if is_one_of_several => {
-                format!("item {index} of `{}`: {reason}", each.as_str())
-            }
+            Some(each) if is_one_of_several => format!("`{}/{index}`: {reason}", each.as_str()),
             Some(_) | None => reason,
         })
     });
     drafts.collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -142,6 +142,15 @@ impl<'a> Item<'a> {
         Some(read)
     }
 
+    /// Puts a field's value, if it stands outside of the event, beside what was not mapped, so that it is told: under its place.
+    pub(super) fn leave(&mut self, field: Field) {
+        let Some((place, text)) = self.find(field) else { return };
+        let is_outside = self.own_mut(place).is_none();
+        if let (true, Value::Object(members)) = (is_outside, &mut self.value) {
+            members.insert(place.to_string(), Value::from(text));
+        }
+    }
+
     /// The sentence that a field has no value.
     pub(super) fn missing(&self, field: Field) -> String {
         let places: Vec<String> =
@@ -213,18 +222,28 @@ impl<'a> Item<'a> {
             Place::Body(pointer) if self.mapping.each.is_none() => {
                 self.value.pointer_mut(pointer.as_str())
             }
-            Place::Form(name) | Place::Query(name) => {
-                let members = self.value.as_object_mut()?;
-                let key = key(members, name)?.to_owned();
-                members.get_mut(&key)
+            Place::Form(name) if self.parts.body == Body::Form => {
+                member_mut(self.value.as_object_mut()?, name)
             }
-            Place::Body(_) | Place::Header(_) | Place::Text(_) => None,
+            Place::Query(name) if self.parts.body == Body::Query => {
+                member_mut(self.value.as_object_mut()?, name)
+            }
+            Place::Body(_)
+            | Place::Form(_)
+            | Place::Query(_)
+            | Place::Header(_)
+            | Place::Text(_) => None,
         }
     }
 }
 
 fn member<'v>(members: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
     members.get(key(members, name)?)
+}
+
+fn member_mut<'v>(members: &'v mut Map<String, Value>, name: &str) -> Option<&'v mut Value> {
+    let key = key(members, name)?.to_owned();
+    members.get_mut(&key)
 }
 
 /// A name as it is written in a form or query: the exact one, else one that differs in letter case alone.
