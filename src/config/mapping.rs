@@ -298,3 +298,7 @@ fn written(raw: &RawMapping, field: Field) -> Option<&Places> {
     };
     places.as_ref()
 }
+
+#[cfg(test)]
+#[path = "mapping_tests.rs"]
+mod tests;

@@ -1,7 +1,6 @@
 //! The test program: the whole of callbox, one module per capability.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::print_stderr,
     reason = "a test that is surprised has failed, and says so at once"

@@ -54,14 +54,16 @@ pub(super) fn read(
     Ok(Draft { kind, subject, when, duplicate_key, data })
 }
 
-/// What the sender's word for the event means, and the word, as the event's dialect. Only configured words become dialects.
+/// What the sender's word for the event means, if it is not unknown, and the word, as the event's dialect. Only configured words
+/// become dialects.
 fn meaning(item: &Item<'_>) -> Option<(Meaning, String)> {
     let mapping = item.mapping();
     let word = plain_word(&item.peek(Field::Type)?);
-    match mapping.types.get(&word) {
+    let meaning = match mapping.types.get(&word) {
         Some(meaning) => Some((*meaning, word)),
         None => mapping.other_types.map(|meaning| (meaning, meaning.as_str().to_owned())),
-    }
+    };
+    meaning.filter(|(meaning, _)| *meaning != Meaning::Event(EventType::Unknown))
 }
 
 /// The event's type: a receipt's is that of its status.
@@ -135,7 +137,7 @@ fn part(kind: EventType) -> Option<Part> {
     }
 }
 
-/// What the sender calls by no word that is configured is kept as it is.
+/// What the sender calls by no word that is configured, or by one that is to be unknown, is kept as it is.
 fn unknown(mut item: Item<'_>, received_at: Time, zone: &TimeZone) -> Draft {
     let duplicate_key = item.digest();
     item.leave(Field::Type);

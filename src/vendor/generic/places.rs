@@ -145,7 +145,7 @@ impl<'a> Item<'a> {
     /// Puts a field's value, if it stands outside of the event, beside what was not mapped, so that it is told: under its place.
     pub(super) fn leave(&mut self, field: Field) {
         let Some((place, text)) = self.find(field) else { return };
-        let is_outside = self.own_mut(place).is_none();
+        let is_outside = self.own_mut(place).is_none() && !matches!(place, Place::Text(_));
         if let (true, Value::Object(members)) = (is_outside, &mut self.value) {
             members.insert(place.to_string(), Value::from(text));
         }

@@ -84,6 +84,18 @@ fn the_first_place_that_has_a_value_wins_and_the_others_are_left() {
 }
 
 #[test]
+fn what_is_to_be_unknown_is_kept_whole() {
+    let mapping = Mapping {
+        other_types: Meaning::parse("unknown"),
+        ..receipts(&[(Field::Type, &["text:unknown"]), (Field::Id, &["/id"])])
+    };
+    let body = json!({"id": "m", "new": {"to": "us"}});
+    let event = event(&mapping, &body);
+    assert_eq!(event.kind, EventType::Unknown);
+    assert_eq!(Value::Object(event.data.extra), body);
+}
+
+#[test]
 fn one_place_may_serve_two_fields() {
     let mapping =
         receipts(&[(Field::Type, &["/s"]), (Field::Status, &["/s"]), (Field::Id, &["/id"])]);
