@@ -150,6 +150,13 @@ impl Lane {
     fn new(destination: Destination, own_listeners: &[SocketAddr], paused: Option<String>) -> Self {
         let breaker = Breaker::new(destination.max_concurrency);
         let sender = Sender::new(&destination, own_listeners.to_vec());
+        let name = &destination.name;
+        if let Err(error) = &sender {
+            tracing::error!(destination.name = %name, %error, "nothing can be sent to a destination: every attempt will fail");
+        }
+        if !destination.allow_subnets.is_empty() {
+            tracing::info!(destination.name = %name, destination.allow_subnets = ?destination.allow_subnets, "a destination may be in networks that are not public");
+        }
         let (held_until, latest) = (Duration::ZERO, Latest::default());
         let condition = Condition { paused, breaker, held_until, in_flight: 0, latest };
         Self { destination, sender, condition: Mutex::new(condition) }
@@ -186,7 +193,14 @@ impl Lane {
         match verdict.outcome {
             Outcome::Succeeded => condition.breaker.succeeded(),
             Outcome::Rejected | Outcome::TimedOut | Outcome::Unreachable | Outcome::Refused => {
+                let before = condition.breaker.state(now);
                 condition.breaker.failed(now, random);
+                if let BreakerState::Open { until } = condition.breaker.state(now)
+                    && before != (BreakerState::Open { until })
+                {
+                    let rest = until.saturating_sub(now);
+                    tracing::warn!(destination.name = %self.destination.name, ?rest, "a destination keeps failing: nothing is sent to it for a while");
+                }
             }
             Outcome::Failed | Outcome::Unknown => {}
         }

@@ -39,7 +39,9 @@ async fn differences(
     let expected = fixture.expectation.clone().unwrap_or_default();
     let mut found = compare_answer(&expected, &answer);
     let Expectation { events, quarantined, message, .. } = &expected;
-    if events.is_none() && quarantined.is_none() && message.is_none() {
+    // Of what was refused against expectation nothing else is worth a line.
+    let refused = !(200..300).contains(&answer.status) && !found.is_empty();
+    if refused || (events.is_none() && quarantined.is_none() && message.is_none()) {
         return Ok(found);
     }
     let outcome = Outcome::ask(client, request, &answer).await?;
@@ -53,11 +55,21 @@ async fn differences(
     } else if events.is_some() && !outcome.unauthentic {
         found.extend(compare("quarantined", &Value::Null, outcome.reason.as_ref()));
     }
-    if let Some(message) = message {
+    if let Some(message) = message
+        && !was_known(&expected, &answer)
+    {
         let actual = ask_message(client, message, &outcome).await?;
         found.extend(compare("message", message, actual.as_ref()));
     }
     Ok(found)
+}
+
+/// Whether the server knew the callback before, other than the fixture expects: then it also knows what goes after it, and the
+/// message's state is no longer the one that the fixture speaks of.
+fn was_known(expected: &Expectation, answer: &Answer) -> bool {
+    let duplicate = answer.members().get("duplicate") == Some(&Value::Bool(true));
+    let foreseen = expected.answer.as_ref().is_some_and(|answer| answer.contains_key("duplicate"));
+    duplicate && !foreseen
 }
 
 /// The answer as an expectation speaks of it: `status`, `content_type`, and the members of its body, or `body` if it is no object.

@@ -7,5 +7,7 @@
 )]
 
 mod deliver;
+mod demo;
+mod replay;
 mod support;
 mod vendors;

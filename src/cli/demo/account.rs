@@ -6,6 +6,10 @@ use serde_json::Value;
 
 use crate::clock::Time;
 use crate::replay::client::{Answer, Client, ClientError};
+use crate::replay::request::Request;
+
+/// The longest body that is shown in a line of shell, in bytes.
+const LINE_MAX: usize = 160;
 
 /// What came in and what it became.
 #[derive(Debug, Default)]
@@ -20,6 +24,8 @@ pub(super) struct Account {
     pub(super) longest_message: Option<(String, String)>,
     /// Deliveries that have not ended yet.
     pub(super) open: usize,
+    /// A request that made events and fits into a line of shell.
+    pub(super) short: Option<Request>,
 }
 
 /// What one vendor sent.
@@ -60,14 +66,18 @@ pub(super) struct Hardest {
 }
 
 impl Account {
-    /// Notes what a vendor was answered.
-    pub(super) fn note(&mut self, vendor: &str, answer: &Answer) {
+    /// Notes what a vendor was answered to a request.
+    pub(super) fn note(&mut self, vendor: &str, request: &Request, answer: &Answer) {
         let account = self.vendors.entry(vendor.to_owned()).or_default();
         let members = answer.members();
         account.callbacks += 1;
         account.duplicates += usize::from(members.get("duplicate") == Some(&Value::Bool(true)));
         account.quarantined += usize::from(members.contains_key("quarantined"));
         account.refused += usize::from(!(200..300).contains(&answer.status));
+        let events = members.get("events").and_then(Value::as_array).map_or(0, Vec::len);
+        if events > 0 && self.short.is_none() && fits_a_line(request) {
+            self.short = Some(request.clone());
+        }
     }
 
     /// Asks the API for every event.
@@ -114,6 +124,13 @@ impl Account {
         }
         Ok(())
     }
+}
+
+/// Whether the body can stand between single quotes in a shell, and be read there.
+fn fits_a_line(request: &Request) -> bool {
+    let body = &request.body;
+    let plain = |byte: &u8| (b' '..=b'~').contains(byte) && *byte != b'\'';
+    request.method == "POST" && !body.is_empty() && body.len() <= LINE_MAX && body.iter().all(plain)
 }
 
 fn attempts(delivery: &Value) -> Vec<(Time, Option<u64>)> {

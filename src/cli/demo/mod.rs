@@ -90,7 +90,7 @@ async fn show(
         traffic.requests.len()
     ))?;
     for (vendor, request) in &traffic.requests {
-        account.note(vendor, &client.push(request).await?);
+        account.note(vendor, request, &client.push(request).await?);
     }
     say("Waiting for their deliveries, to a service that fails at first …\n\n")?;
     account.count_events(&client).await?;

@@ -3,11 +3,11 @@
 use std::fmt::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::account::{Account, DestinationAccount, Hardest, VendorAccount};
 use super::sink::Tally;
-use crate::replay::client::Addresses;
+use crate::replay::client::{Addresses, segment};
+use crate::replay::request::Request;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -114,7 +114,7 @@ fn tell_where_to_look(account: &Account, addresses: &Addresses, text: &mut Strin
         |about: &str, command: String| writeln!(text, "\n  {DIM}# {about}{DIM:#}\n  {command}");
     look("the events, newest first", format!("curl '{api}/v1/events?type=message.*&limit=3'"))?;
     if let Some((source, id)) = &account.longest_message {
-        let id = utf8_percent_encode(id, NON_ALPHANUMERIC);
+        let id = segment(id);
         let about = "one message: its state, and everything that happened to it";
         look(about, format!("curl '{api}/v1/messages/{source}/{id}'"))?;
     }
@@ -124,6 +124,17 @@ fn tell_where_to_look(account: &Account, addresses: &Addresses, text: &mut Strin
     }
     let about = "what was kept but not understood";
     look(about, format!("curl '{api}/v1/callbacks?outcome=quarantined'"))?;
-    let about = "be a vendor yourself";
-    look(about, format!("curl '{push}/in/wachat' -d 'id=1&msg=Hello&originator=12025550142'"))
+    if let Some(request) = &account.short {
+        look("one of the callbacks again: it is known already", again(push, request))?;
+    }
+    Ok(())
+}
+
+/// The request as a line of shell.
+fn again(push: &str, request: &Request) -> String {
+    let mut headers = request.headers.iter();
+    let typed = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let typed = typed.map(|(_, value)| format!("-H 'Content-Type: {value}' ")).unwrap_or_default();
+    let body = String::from_utf8_lossy(&request.body);
+    format!("curl '{push}{}' {typed}--data-raw '{body}'", request.target)
 }
