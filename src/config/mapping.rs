@@ -197,6 +197,10 @@ fn types(
 }
 
 fn statuses(raw: &RawMapping, judge: &mut Judge<'_>) -> Option<BTreeMap<String, State>> {
+    if let Some(word) = raw.statuses.keys().find(|word| word.get_ref() == ANY_OTHER) {
+        let message = "a status that is not known is never guessed; write its word";
+        return judge.refuse(word, message);
+    }
     let known = State::ALL.map(|state| (state.as_str(), state));
     words(&raw.statuses, judge, |judge, meant| judge.word(meant, &known))
 }

@@ -74,6 +74,7 @@ fn mistakes_are_told_with_their_line_their_key_and_the_nearest_right_word() {
         ("idd = \"/id\"", "unknown key `idd`; did you mean `id`?"),
         ("@status = \"/s\"\nstatuses = { a = \"deliverd\" }", "did you mean `delivered`?"),
         ("@statuses = { a = \"delivered\" }", "mapping lacks `status`"),
+        ("@status = \"/s\"\nstatuses = { \"*\" = \"sent\" }", "is never guessed"),
         ("@channel = \"text:smss\"", "there is no channel `smss`; did you mean `sms`?"),
         ("@each = \"events\"", "mapping.each: not a JSON Pointer"),
         ("@time_format = \"%Q\"", "not a pattern with date and time"),

@@ -100,7 +100,8 @@ fn duplicate_key(item: &Item<'_>, kind: EventType) -> String {
 fn when(mapping: &Mapping, text: &str, zone: &TimeZone) -> Option<When> {
     match &mapping.time_format {
         Some(pattern) => times::patterned(text, pattern, zone),
-        None => times::written(text, zone).or_else(|| times::unix(&Value::from(text))),
+        None => times::written(text, zone)
+            .or_else(|| times::unix(&Value::Number(text.trim().parse().ok()?))),
     }
 }
 
@@ -139,8 +140,8 @@ fn part(kind: EventType) -> Option<Part> {
 
 /// What the sender calls by no word that is configured, or by one that is to be unknown, is kept as it is.
 fn unknown(mut item: Item<'_>, received_at: Time, zone: &TimeZone) -> Draft {
-    let duplicate_key = item.digest();
     item.leave(Field::Type);
+    let duplicate_key = item.digest();
     let time = item.peek(Field::Time);
     let when = time.and_then(|text| when(item.mapping(), &text, zone));
     Draft {

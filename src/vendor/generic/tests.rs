@@ -84,6 +84,30 @@ fn the_first_place_that_has_a_value_wins_and_the_others_are_left() {
 }
 
 #[test]
+fn times_are_read_however_they_are_written() {
+    let mapping = receipts(&[
+        (Field::Type, &["text:any"]),
+        (Field::Id, &["/id"]),
+        (Field::Status, &["/s"]),
+        (Field::Time, &["/at"]),
+    ]);
+    let table = [
+        (json!(1_786_526_157), "2026-08-12T09:15:57.000Z"),
+        (json!("1786526157"), "2026-08-12T09:15:57.000Z"),
+        (json!("1786526157.25"), "2026-08-12T09:15:57.000Z"),
+        (json!(1_786_526_157.5), "2026-08-12T09:15:57.000Z"),
+        (json!(1_786_526_157_250_i64), "2026-08-12T09:15:57.250Z"),
+        (json!("2026-08-12T11:15:57+02:00"), "2026-08-12T09:15:57.000Z"),
+        (json!("2026-08-12 09:15"), "2026-08-12T09:15:00.000Z"),
+        (json!("soon"), "2026-08-12T09:16:00.000Z"),
+    ];
+    for (at, expected) in table {
+        let event = event(&mapping, &json!({"id": "m", "s": "OK", "at": at}));
+        assert_eq!(event.when.at.to_string(), expected, "{at}");
+    }
+}
+
+#[test]
 fn what_is_to_be_unknown_is_kept_whole() {
     let mapping = Mapping {
         other_types: Meaning::parse("unknown"),
