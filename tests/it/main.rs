@@ -7,4 +7,6 @@
     reason = "a test that is surprised has failed, and says so at once"
 )]
 
+mod deliver;
+mod support;
 mod vendors;
