@@ -264,19 +264,18 @@ fn clean_members(members: Map<String, Value>, depth: usize) -> Map<String, Value
 
 /// Drops the largest members until the rest is small enough.
 fn bounded(mut members: Map<String, Value>) -> Map<String, Value> {
-    let size = |value: &Value| serde_json::to_vec(value).map_or(usize::MAX, |bytes| bytes.len());
-    let mut total: usize = members
+    let written = |value: &Value| serde_json::to_vec(value).map_or(usize::MAX, |bytes| bytes.len());
+    // Each member is measured once: a body may have a million of them.
+    let mut sizes: Vec<(usize, String)> = members
         .iter()
-        .map(|(key, value)| size(value).saturating_add(key.len() + 4))
-        .fold(2, usize::saturating_add);
+        .map(|(key, value)| (written(value).saturating_add(key.len() + 4), key.clone()))
+        .collect();
+    sizes.sort_unstable();
+    let mut total = sizes.iter().map(|(size, _)| *size).fold(2, usize::saturating_add);
     while total > EXTRA_MAX {
-        let Some(largest) =
-            members.iter().max_by_key(|(_, value)| size(value)).map(|(key, _)| key.clone())
-        else {
-            break;
-        };
-        let gone = members.remove(&largest).map_or(0, |value| size(&value)) + largest.len() + 4;
-        total = total.saturating_sub(gone);
+        let Some((size, largest)) = sizes.pop() else { break };
+        members.remove(&largest);
+        total = total.saturating_sub(size);
     }
     members
 }
@@ -329,6 +328,14 @@ mod tests {
             extra,
             json!({"apikey": "[redacted]", "deep": [{"ApiKey": "[redacted]", "ok": 1}]})
         );
+    }
+
+    #[test]
+    fn a_body_of_very_many_members_is_bounded_at_once() {
+        let many: Map<String, Value> =
+            (0..200_000).map(|number| (number.to_string(), Value::from(1))).collect();
+        let extra = Value::Object(Fields::new(many).into_extra()).to_string();
+        assert!((EXTRA_MAX / 2..=EXTRA_MAX).contains(&extra.len()), "{}", extra.len());
     }
 
     #[test]
