@@ -8,5 +8,6 @@
 )]
 
 mod deliver;
+mod receive;
 mod support;
 mod vendors;

@@ -1,4 +1,7 @@
-//! What tests share: a clock in the test's hand, and a destination whose answers are scripted.
+//! What tests share: a whole callbox, a clock in the test's hand, a destination whose answers are scripted, a plain client.
 
+pub(crate) mod bodies;
+pub(crate) mod callbox;
 pub(crate) mod clock;
+pub(crate) mod http;
 pub(crate) mod receiver;
