@@ -21,6 +21,9 @@ const LOOKS_MAX: usize = 20_000;
 /// Where every test listens: on free ports.
 const LISTEN: &str = "listen = \"127.0.0.1:0\"\n";
 
+/// What vendors call us, for signatures over URLs.
+const PUBLIC: &str = "public_url = \"https://hooks.example.com/inbox\"\n";
+
 /// A running callbox. Dropping it stops it at once, and checks that nothing of it is left running.
 pub(crate) struct Callbox {
     pub(crate) clock: Arc<ManualClock>,
@@ -187,7 +190,7 @@ fn config(text: &str, store: &Path) -> Config {
         format!("[api]\n{LISTEN}anonymous = \"loopback\"\n")
     };
     let store: PathBuf = store.to_owned();
-    let whole = format!("[server]\n{LISTEN}{api}[store]\npath = {store:?}\n{text}");
+    let whole = format!("[server]\n{LISTEN}{PUBLIC}{api}[store]\npath = {store:?}\n{text}");
     Config::parse(&whole, "test.toml", &Environment::default())
         .unwrap_or_else(|error| unreachable!("{error}\n{whole}"))
 }
