@@ -9,6 +9,7 @@
 
 mod authenticate;
 mod deliver;
+mod durable;
 mod receive;
 mod support;
 mod vendors;

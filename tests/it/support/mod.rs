@@ -4,4 +4,6 @@ pub(crate) mod bodies;
 pub(crate) mod callbox;
 pub(crate) mod clock;
 pub(crate) mod http;
+pub(crate) mod load;
+pub(crate) mod program;
 pub(crate) mod receiver;
