@@ -46,7 +46,7 @@ struct Ways {
 impl SqliteStore {
     /// Opens the database at `path`, or makes it.
     pub fn open(path: &Path, clock: &Arc<dyn Clock>, random: &Random) -> Result<Self, OpenError> {
-        let opened = open::open(path, random)?;
+        let opened = open::open(path, clock, random)?;
         let start = |source| OpenError::File { path: path.to_owned(), source };
         let (readers, mut threads) = Readers::start(path, clock)?;
         let (writer, thread) = Writer::start(opened.writer).map_err(start)?;

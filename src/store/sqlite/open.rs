@@ -3,11 +3,14 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::schema;
+use crate::clock::Clock;
 use crate::random::Random;
 
 /// The first SQLite without the bug that loses commits when a checkpoint races a writer.
@@ -15,6 +18,12 @@ const SQLITE_MIN: i32 = 3_051_003;
 
 /// How long a connection waits for tools from outside, such as a backup.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the start waits for a look at every page: what a file of 100 MB takes. A larger one is looked at in part.
+const CHECK_TIME: Duration = Duration::from_secs(1);
+
+/// Steps of SQLite's machine between two looks at the clock.
+const CHECK_STEPS: i32 = 10_000;
 
 /// Prepared statements kept by a connection.
 const STATEMENTS: usize = 64;
@@ -71,9 +80,11 @@ pub enum OpenError {
     },
     /// A newer release wrote it.
     #[error(
-        "the store is of a newer callbox (its version is {found}, this one knows {known}): start that release"
+        "{path} is of a newer callbox (its version is {found}, this one knows {known}): start that release"
     )]
     Newer {
+        /// The database.
+        path: PathBuf,
         /// The file's version.
         found: i64,
         /// Ours.
@@ -95,6 +106,19 @@ pub enum OpenError {
     Sqlite(#[from] rusqlite::Error),
 }
 
+impl OpenError {
+    /// The same, told as what it is if SQLite met what can't be in a sound file.
+    fn seen_at(self, path: &Path) -> Self {
+        if let Self::Sqlite(error) = &self
+            && let Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) =
+                error.sqlite_error_code()
+        {
+            return Self::Damaged { path: path.to_owned(), found: error.to_string() };
+        }
+        self
+    }
+}
+
 /// What belongs to one open store besides its connections.
 #[derive(Debug)]
 pub(super) struct Opened {
@@ -109,7 +133,11 @@ pub(super) struct Opened {
 }
 
 /// Opens the store's file, or makes it.
-pub(super) fn open(path: &Path, random: &Random) -> Result<Opened, OpenError> {
+pub(super) fn open(
+    path: &Path,
+    clock: &Arc<dyn Clock>,
+    random: &Random,
+) -> Result<Opened, OpenError> {
     if rusqlite::version_number() < SQLITE_MIN {
         return Err(OpenError::OldSqlite(rusqlite::version()));
     }
@@ -123,8 +151,7 @@ pub(super) fn open(path: &Path, random: &Random) -> Result<Opened, OpenError> {
     if !existed && key_path.exists() {
         return Err(OpenError::Lost { database: path.to_owned(), marker: key_path });
     }
-    let mut writer = writer(path, existed)?;
-    schema::migrate(&mut writer)?;
+    let writer = sound_writer(path, existed, clock).map_err(|error| error.seen_at(path))?;
     // The key comes after the tables: it is what shows, at a later start, that there was data.
     let key = key(&key_path, directory, random)?;
     let unclean = existed && meta(&writer, "stopped")?.as_deref() != Some("cleanly");
@@ -132,7 +159,43 @@ pub(super) fn open(path: &Path, random: &Random) -> Result<Opened, OpenError> {
     Ok(Opened { writer, key, lock, unclean })
 }
 
-/// The one connection that writes.
+/// The one connection that writes, to a file that is ours, whole as far as a second shows, and has today's tables.
+fn sound_writer(
+    path: &Path,
+    existed: bool,
+    clock: &Arc<dyn Clock>,
+) -> Result<Connection, OpenError> {
+    let mut writer = writer(path, existed)?;
+    // Until all is known to be well, not even the log is folded in: a file that is refused is left as it is.
+    writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    if existed {
+        check_pages(&mut writer, path, clock)?;
+    }
+    schema::migrate(&mut writer, path)?;
+    writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    Ok(writer)
+}
+
+/// Looks at the pages for as long as a start may take.
+fn check_pages(
+    connection: &mut Connection,
+    path: &Path,
+    clock: &Arc<dyn Clock>,
+) -> Result<(), OpenError> {
+    let clock = Arc::clone(clock);
+    let end = clock.elapsed().saturating_add(CHECK_TIME);
+    connection.progress_handler(CHECK_STEPS, Some(move || clock.elapsed() > end))?;
+    let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    connection.progress_handler(0, None::<fn() -> bool>)?;
+    match found {
+        Ok(found) if found == "ok" => Ok(()),
+        Ok(found) => Err(OpenError::Damaged { path: path.to_owned(), found }),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The one connection that writes, with its settings.
 fn writer(path: &Path, existed: bool) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
@@ -188,16 +251,9 @@ pub(super) fn reader(path: &Path) -> Result<Connection, rusqlite::Error> {
     Ok(connection)
 }
 
-/// Whether an existing file is ours and whole, as far as a glance tells.
+/// Whether an existing file is ours.
 fn identify(connection: &Connection, path: &Path) -> Result<(), OpenError> {
-    let damaged = |error: rusqlite::Error| match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => {
-            OpenError::Damaged { path: path.to_owned(), found: error.to_string() }
-        }
-        _ => OpenError::Sqlite(error),
-    };
-    let id: i32 =
-        connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(damaged)?;
+    let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     if id != schema::APPLICATION_ID {
         return Err(OpenError::Foreign(path.to_owned()));
     }
