@@ -11,5 +11,6 @@ mod authenticate;
 mod deliver;
 mod durable;
 mod receive;
+mod refuse;
 mod support;
 mod vendors;
