@@ -128,11 +128,7 @@ async fn everything(api: SocketAddr, list: &str) -> Vec<Value> {
 async fn a_delivery_that_a_kill_cut_off_is_due_again_and_the_attempt_does_not_count() {
     let mut crm = Receiver::start().await;
     crm.then_silence(1).then(500);
-    let place = Place::new(&format!(
-        "[destinations.crm]\nurl = \"{}\"\nsecrets = [\"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"]\n\
-         allow_subnets = [\"127.0.0.0/8\"]\nretry = [\"1h\"]\n",
-        crm.url
-    ));
+    let place = Place::new(&crm.configured("crm", "retry = [\"1h\"]"));
     let mut program = place.start();
     let body = receipt("m1", "delivered");
     http::send(program.vendors, "POST", "/in/shop", &[], body.as_bytes()).await.unwrap().callback();

@@ -7,9 +7,11 @@
     reason = "a test that is surprised has failed, and says so at once"
 )]
 
+mod ask;
 mod authenticate;
 mod deliver;
 mod durable;
+mod operate;
 mod receive;
 mod refuse;
 mod support;

@@ -30,6 +30,7 @@ pub(crate) struct Callbox {
     pub(crate) vendors: SocketAddr,
     pub(crate) api: SocketAddr,
     text: String,
+    seed: u64,
     directory: Option<tempfile::TempDir>,
     stop: CancellationToken,
     hurry: CancellationToken,
@@ -39,24 +40,34 @@ pub(crate) struct Callbox {
 impl Callbox {
     /// Starts with these sections of the configuration; without an `[api]` among them, anybody here may ask.
     pub(crate) async fn start(text: &str) -> Self {
-        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        Self::start_in(directory, text, ManualClock::new()).await
+        Self::start_seeded(text, 0).await
     }
 
-    /// Stops in good order, and starts again with what is on disk and the same clock.
+    /// The same, with ids, key and jitter of another chance.
+    pub(crate) async fn start_seeded(text: &str, seed: u64) -> Self {
+        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        Self::start_in(directory, text, ManualClock::new(), seed).await
+    }
+
+    /// Stops, and starts again with what is on disk and the same clock.
     pub(crate) async fn restart(mut self) -> Self {
         let directory = self.directory.take().unwrap();
-        let (text, clock) = (self.text.clone(), Arc::clone(&self.clock));
+        let (text, clock, seed) = (self.text.clone(), Arc::clone(&self.clock), self.seed + 1);
         drop(self);
-        Self::start_in(directory, &text, clock).await
+        Self::start_in(directory, &text, clock, seed).await
     }
 
-    async fn start_in(directory: tempfile::TempDir, text: &str, clock: Arc<ManualClock>) -> Self {
+    async fn start_in(
+        directory: tempfile::TempDir,
+        text: &str,
+        clock: Arc<ManualClock>,
+        seed: u64,
+    ) -> Self {
         let config = config(text, &directory.path().join("callbox.db"));
         let surroundings = Surroundings {
             clock: Arc::<ManualClock>::clone(&clock),
-            ids: Random::from_seed(1),
-            jitter: Random::from_seed(2),
+            ids: Random::from_seed(seed),
+            jitter: Random::from_seed(seed),
         };
         let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
         let (tell, told) = oneshot::channel();
@@ -78,7 +89,7 @@ impl Callbox {
         let (vendors, api) = told.await.expect("callbox should have started");
         let (directory, thread) = (Some(directory), Some(thread));
         let text = text.to_owned();
-        Self { clock, vendors, api, text, directory, stop, hurry, thread }
+        Self { clock, vendors, api, text, seed, directory, stop, hurry, thread }
     }
 
     /// Pushes a JSON body to a source.
