@@ -46,7 +46,6 @@ impl Bare {
     }
 }
 
-#[expect(clippy::disallowed_types, reason = "the baseline has no limits to keep")]
 async fn answer(body: web::Bytes) -> HttpResponse {
     std::hint::black_box(body.len());
     HttpResponse::Ok().content_type("application/json").body(ANSWER)

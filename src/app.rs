@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::web::Data;
 use anyhow::{Context, Result};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -56,7 +55,7 @@ impl Surroundings {
 )]
 pub struct App {
     listeners: Listeners,
-    room: Data<Room>,
+    room: Arc<Room>,
     worker: DeliveryWorker,
     store: Arc<dyn Store>,
     health: Arc<Health>,
@@ -100,7 +99,7 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
         clock: Arc::clone(&clock),
         health: Arc::clone(&health),
     };
-    Ok(App { listeners, room: Data::new(Room::new(doors)), worker, store, health, clock })
+    Ok(App { listeners, room: Arc::new(Room::new(doors)), worker, store, health, clock })
 }
 
 impl App {

@@ -12,10 +12,7 @@ use crate::domain::event::{Draft, EventType, TimeBasis};
 use crate::domain::id::{CallbackId, DeliveryId, EventId, IdMaker};
 use crate::domain::source::Source;
 use crate::store::{Appended, Intake, Kept, NewCallback, NewEvent, StoreError};
-use crate::vendor::{self, Authentic, Reading, authenticity};
-
-/// The most events that one callback may hold; one with more is quarantined.
-const EVENTS_MAX: usize = 10_000;
+use crate::vendor::{self, Authentic, EVENTS_MAX, Reading, authenticity};
 
 /// What takes callbacks in.
 #[derive(Debug)]

@@ -11,34 +11,32 @@ use crate::replay::client::Addresses;
 
 /// A running callbox; it keeps its data where its configuration says.
 #[derive(Debug)]
-pub struct Embedded {
+pub(super) struct Embedded {
     addresses: Addresses,
     stop: CancellationToken,
-    hurry: CancellationToken,
     running: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Embedded {
     /// Starts a callbox with this configuration. It takes callbacks once this returns.
-    pub async fn start(config: Config) -> anyhow::Result<Self> {
+    pub(super) async fn start(config: Config) -> anyhow::Result<Self> {
         let app = app::build(config, Surroundings::of_the_machine()).await?;
         let url = |address| Url::parse(&format!("http://{address}"));
         let (push, api) = (url(app.vendors_address())?, url(app.api_address())?);
-        let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
-        let running = tokio::spawn(app.run_until(stop.clone(), hurry.clone()));
-        Ok(Self { addresses: Addresses { push, api, key: None }, stop, hurry, running })
+        let (stop, never) = (CancellationToken::new(), CancellationToken::new());
+        let running = tokio::spawn(app.run_until(stop.clone(), never));
+        Ok(Self { addresses: Addresses { push, api, key: None }, stop, running })
     }
 
     /// Where it listens.
     #[must_use]
-    pub fn addresses(&self) -> Addresses {
+    pub(super) fn addresses(&self) -> Addresses {
         self.addresses.clone()
     }
 
-    /// Stops it at once, and waits until its store is closed. Deliveries under way are cut off.
-    pub async fn stop(self) -> anyhow::Result<()> {
+    /// Stops it in good order, and waits until its store is closed.
+    pub(super) async fn stop(self) -> anyhow::Result<()> {
         self.stop.cancel();
-        self.hurry.cancel();
         self.running.await.context("callbox stopped in an unforeseen way")?
     }
 }

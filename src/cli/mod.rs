@@ -1,10 +1,12 @@
 //! The command line: one file for each command.
 
+pub mod check;
 pub mod demo;
 mod embedded;
+pub mod keys;
 pub mod replay;
 pub mod serve;
-mod stage;
+pub mod stage;
 mod target;
 
 use std::process::ExitCode;
@@ -41,6 +43,10 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Show a whole callbox at work, with nothing to configure
     Demo(demo::Args),
+    /// Read the configuration, say what would run, and warn of what should not meet the internet
+    Check(check::CheckArgs),
+    /// Make API keys
+    Keys(keys::KeysArgs),
     /// Send fixtures to a callbox, compare what comes of them, and say what differs
     Replay(Box<replay::Args>),
 }
@@ -91,7 +97,9 @@ pub fn run() -> ExitCode {
 async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(args) => serve::run(args).await,
+        Command::Check(args) => check::run(&args),
         Command::Demo(args) => demo::run(args).await,
+        Command::Keys(args) => keys::run(&args),
         Command::Replay(args) => replay::run(*args).await,
     }
 }

@@ -79,6 +79,8 @@ fn positive(text: &str) -> Result<f64, String> {
 async fn replay_to(args: &Args, collection: &Collection) -> anyhow::Result<Report> {
     let (addresses, routes) = args.target.target()?;
     let client = Client::new(addresses)?;
+    let hint = "nothing answers there: start `callbox serve`, name another place with --to URL, or use --embedded";
+    client.knock().await.context(hint)?;
     let clock = Arc::new(SystemClock::new());
     let pace = Pace::new(Arc::clone(&clock) as Arc<dyn Clock>, args.rate);
     let run = Run { client: &client, routes: &routes, rounds: args.repeat, clock: &*clock, pace };

@@ -19,7 +19,7 @@ const DEFAULT_API_PORT: u16 = 8081;
 
 /// The options that say which callbox is meant.
 #[derive(Debug, clap::Args)]
-pub struct TargetArgs {
+pub(super) struct TargetArgs {
     /// Where to send them: what stands before `/in/…`. Without it, where the configuration listens
     #[arg(long, value_name = "URL")]
     to: Option<Url>,
@@ -38,7 +38,7 @@ impl TargetArgs {
     /// The server's addresses, and what is known of its sources.
     ///
     /// The default configuration counts only for the server that it is about: `--to` may name another one, of which nothing is known.
-    pub fn target(&self) -> anyhow::Result<(Addresses, Routes)> {
+    pub(super) fn target(&self) -> anyhow::Result<(Addresses, Routes)> {
         let config = match (&self.config, &self.to) {
             (Some(path), _) => Some(Config::load(path)?),
             (None, None) => Some(

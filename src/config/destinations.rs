@@ -10,6 +10,7 @@ use super::judge::Judge;
 use super::mistakes::did_you_mean;
 use super::raw::{RawDestination, RawSource, Text};
 use super::secrets::signing_secret;
+use super::sources::OURS;
 use super::urls::web_url;
 use crate::domain::destination::{Destination, Format};
 use crate::domain::event::Channel;
@@ -128,7 +129,7 @@ fn known_source(
     sources: &BTreeMap<Text, RawSource>,
     judge: &mut Judge<'_>,
 ) -> Option<Name> {
-    if !sources.contains_key(text) && text.get_ref() != "callbox" {
+    if !sources.contains_key(text) && text.get_ref() != OURS {
         let known = sources.keys().map(|name| name.get_ref().as_str());
         let hint = did_you_mean(text.get_ref(), known);
         return judge.refuse(text, format!("there is no source `{text}`; {hint}"));

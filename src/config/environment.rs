@@ -118,3 +118,63 @@ impl Override {
 fn begins_with(path: &[String], keys: &[&str]) -> bool {
     path.len() > keys.len() && path.iter().zip(keys).all(|(step, key)| step == key)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::domain::source::Scheme;
+
+    #[test]
+    fn the_environment_overrides_keys_and_is_named_in_their_mistakes() {
+        let text = "[sources.shop]\nvendor = \"wavecell\"\nauth = [{ type = \"none\" }]
+            [sources.two-words]\nvendor = \"wachat\"\nauth = [{ type = \"none\" }]";
+        let right = Environment::from([
+            ("CALLBOX__SERVER__LISTEN", "127.0.0.1:7000"),
+            ("CALLBOX__STORE__RETENTION__EVENTS", "5d"),
+            ("CALLBOX__SOURCES__TWO_WORDS__AUTH", "[{ type = \"bearer\", secrets = [\"a\"] }]"),
+            ("CALLBOX_OTHER", "not for us"),
+        ]);
+        let config = Config::parse(text, "c.toml", &right).unwrap();
+        assert_eq!(config.server.listen.port(), 7000);
+        assert_eq!(config.store.retention.events.as_secs(), 5 * 86_400);
+        assert!(matches!(config.sources[1].auth[..], [Scheme::Bearer { .. }]));
+
+        let table = [
+            (
+                ("CALLBOX__SERVER__LISTEN", "x"),
+                "CALLBOX__SERVER__LISTEN: [server] listen: not an address",
+            ),
+            (
+                ("CALLBOX__SERVER__LISTEN", "5"),
+                "CALLBOX__SERVER__LISTEN: [server] listen: expected a text in quotes",
+            ),
+            (
+                ("CALLBOX__SERVER__LISTN", "x"),
+                "CALLBOX__SERVER__LISTN: [server] unknown key `listn`; did you mean `listen`?",
+            ),
+            (
+                ("CALLBOX__SEVER__LISTEN", "x"),
+                "CALLBOX__SEVER__LISTEN: unknown key `sever`; did you mean `server`?",
+            ),
+            (
+                ("CALLBOX__SOURCES__SHOPP__VENDOR", "x"),
+                "CALLBOX__SOURCES__SHOPP__VENDOR: there is no [sources.shopp] in the file; did you mean `shop`?",
+            ),
+            (
+                ("CALLBOX__SOURCES__SHOP__VENDOR__X", "x"),
+                "CALLBOX__SOURCES__SHOP__VENDOR__X: something on the way",
+            ),
+            (
+                ("CALLBOX__SOURCES__SHOP__VENDOR", "wachatt"),
+                "CALLBOX__SOURCES__SHOP__VENDOR: [sources.shop] vendor: there is no vendor `wachatt`; did you mean `wachat`?",
+            ),
+            (("CALLBOX__", "x"), "CALLBOX__: unknown key"),
+        ];
+        for (pair, sentence) in table {
+            let told =
+                Config::parse(text, "c.toml", &Environment::from([pair])).unwrap_err().to_string();
+            assert!(told.starts_with(sentence), "{pair:?} -> {told}");
+        }
+    }
+}

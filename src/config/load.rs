@@ -64,7 +64,7 @@ fn shape(mut tree: Tree<'_>, mistakes: &mut Mistakes) -> RawConfig {
         let unknown = error.message().strip_prefix("unknown field `");
         let unknown = unknown.and_then(|behind| behind.split('`').next());
         mistakes.misshapen(span.clone(), unknown, error.message());
-        if !tree.remove_at(&span, unknown) {
+        if mistakes.suffice() || !tree.remove_at(&span, unknown) {
             return RawConfig::default();
         }
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::*;
+use crate::config::Place;
 use crate::domain::source::{Scheme, SignedPart};
 
 const SHIPPED: &str = include_str!("../../config/callbox.toml");
@@ -13,15 +14,11 @@ const OPEN: &str = "auth = [{ type = \"none\" }]\n";
 const DESTINATION: &str = "[destinations.crm]\nurl = \"https://crm.example.com/hooks\"\n";
 
 /// What a text is refused for, a line for each mistake; empty if it is taken.
-fn mistakes_with(text: &str, environment: &Environment) -> String {
-    match Config::parse(text, "c.toml", environment) {
+fn mistakes(text: &str) -> String {
+    match Config::parse(text, "c.toml", &Environment::default()) {
         Ok(_) => String::new(),
         Err(error) => error.to_string(),
     }
-}
-
-fn mistakes(text: &str) -> String {
-    mistakes_with(text, &Environment::default())
 }
 
 #[test]
@@ -164,6 +161,12 @@ fn wrong_listeners_keys_and_stores_are_refused() {
 }
 
 #[test]
+fn a_source_can_not_pose_as_callbox_itself() {
+    let text = "[sources.callbox]\nvendor = \"wavecell\"\n";
+    assert!(mistakes(&format!("{text}{OPEN}")).contains("this name is taken"));
+}
+
+#[test]
 fn wrong_schemes_are_refused() {
     refused(
         SOURCE,
@@ -302,57 +305,6 @@ fn a_secret_is_never_repeated_in_a_mistake() {
 }
 
 #[test]
-fn the_environment_overrides_keys_and_is_named_in_their_mistakes() {
-    let text = format!("{SOURCE}{OPEN}[sources.two-words]\nvendor = \"wachat\"\n{OPEN}");
-    let right = Environment::from([
-        ("CALLBOX__SERVER__LISTEN", "127.0.0.1:7000"),
-        ("CALLBOX__STORE__RETENTION__EVENTS", "5d"),
-        ("CALLBOX__SOURCES__TWO_WORDS__AUTH", "[{ type = \"bearer\", secrets = [\"a\"] }]"),
-        ("CALLBOX_OTHER", "not for us"),
-    ]);
-    let config = Config::parse(&text, "c.toml", &right).unwrap();
-    assert_eq!(config.server.listen.port(), 7000);
-    assert_eq!(config.store.retention.events.as_secs(), 5 * 86_400);
-    assert!(matches!(config.sources[1].auth[..], [Scheme::Bearer { .. }]));
-
-    let table = [
-        (
-            ("CALLBOX__SERVER__LISTEN", "x"),
-            "CALLBOX__SERVER__LISTEN: [server] listen: not an address",
-        ),
-        (
-            ("CALLBOX__SERVER__LISTEN", "5"),
-            "CALLBOX__SERVER__LISTEN: [server] listen: expected a text in quotes",
-        ),
-        (
-            ("CALLBOX__SERVER__LISTN", "x"),
-            "CALLBOX__SERVER__LISTN: [server] unknown key `listn`; did you mean `listen`?",
-        ),
-        (
-            ("CALLBOX__SEVER__LISTEN", "x"),
-            "CALLBOX__SEVER__LISTEN: unknown key `sever`; did you mean `server`?",
-        ),
-        (
-            ("CALLBOX__SOURCES__SHOPP__VENDOR", "x"),
-            "CALLBOX__SOURCES__SHOPP__VENDOR: there is no [sources.shopp] in the file; did you mean `shop`?",
-        ),
-        (
-            ("CALLBOX__SOURCES__SHOP__VENDOR__X", "x"),
-            "CALLBOX__SOURCES__SHOP__VENDOR__X: something on the way",
-        ),
-        (
-            ("CALLBOX__SOURCES__SHOP__VENDOR", "wachatt"),
-            "CALLBOX__SOURCES__SHOP__VENDOR: [sources.shop] vendor: there is no vendor `wachatt`; did you mean `wachat`?",
-        ),
-        (("CALLBOX__", "x"), "CALLBOX__: unknown key"),
-    ];
-    for (pair, sentence) in table {
-        let told = mistakes_with(&text, &Environment::from([pair]));
-        assert!(told.starts_with(sentence), "{pair:?} -> {told}");
-    }
-}
-
-#[test]
 fn a_secret_file_is_read_without_its_last_newline() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("token");
@@ -366,4 +318,30 @@ fn a_secret_file_is_read_without_its_last_newline() {
     assert_eq!(secrets[0].expose(), "let-me-in");
     std::fs::write(&path, "\n").unwrap();
     assert!(mistakes(&text).contains("the secret is empty"));
+}
+
+#[test]
+fn a_name_that_is_there_twice_is_refused_where_it_comes_again() {
+    let told = mistakes(&format!("{SOURCE}{OPEN}{SOURCE}{OPEN}"));
+    assert!(told.starts_with("c.toml:4: "), "{told}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_is_damaged_is_refused_at_a_line_of_the_file(
+        start in 0..SHIPPED.len(),
+        length in 0_usize..40,
+        instead in "[a-z\\[\\]{}=\".,0-9 \n-]{0,20}",
+    ) {
+        let bytes = [&SHIPPED.as_bytes()[..start], instead.as_bytes(), &SHIPPED.as_bytes()[(start + length).min(SHIPPED.len())..]].concat();
+        let text = String::from_utf8_lossy(&bytes);
+        if let Err(error) = Config::parse(&text, "c.toml", &Environment::default()) {
+            let ConfigError::Mistaken(mistakes) = error else { panic!("{error}") };
+            proptest::prop_assert!(!mistakes.is_empty());
+            for mistake in mistakes {
+                let Place::Line(_, line) = &mistake.place else { panic!("{mistake}") };
+                proptest::prop_assert!((1..=text.lines().count() + 1).contains(line), "{mistake}");
+            }
+        }
+    }
 }

@@ -14,7 +14,7 @@ const TOLD_MAX: usize = 20;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file is not there, or can't be read.
-    #[error("{}: {source}; name a configuration with --config FILE", path.display())]
+    #[error("{}: can't read it: {source}; --config FILE names another", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -113,6 +113,11 @@ impl Mistakes {
                 None => readable(message),
             },
         });
+    }
+
+    /// Whether there are as many as are told at once.
+    pub(super) fn suffice(&self) -> bool {
+        self.findings.len() >= TOLD_MAX
     }
 
     /// The mistakes with their places, in the file's order, those of the environment last.

@@ -6,11 +6,14 @@ mod environment;
 mod headers;
 mod judge;
 mod load;
+mod mapping;
 mod mistakes;
 mod raw;
+mod reference;
 mod schemes;
 mod secrets;
 mod server;
+mod signatures;
 mod sources;
 mod tree;
 mod urls;
@@ -25,6 +28,7 @@ use url::Url;
 
 pub use environment::Environment;
 pub use mistakes::{ConfigError, Mistake, Place};
+pub use reference::REFERENCE;
 
 use crate::clock::Time;
 use crate::domain::destination::Destination;

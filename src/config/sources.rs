@@ -7,6 +7,7 @@ use toml::Spanned;
 use url::Url;
 
 use super::judge::Judge;
+use super::mapping;
 use super::mistakes::did_you_mean;
 use super::raw::{RawAnswer, RawQuota, RawSource, Text};
 use super::schemes::schemes;
@@ -20,6 +21,9 @@ const MAX_BODY_MAX: u64 = 64 << 20;
 
 /// The largest `unauthentic_keep.bytes`.
 const KEEP_BYTES_MAX: u64 = 1 << 40;
+
+/// The source of callbox's own alarms, which destinations may ask for, and nobody may configure.
+pub(super) const OURS: &str = "callbox";
 
 pub(super) fn sources(
     raw: &BTreeMap<Text, RawSource>,
@@ -38,6 +42,9 @@ fn source(
     judge: &mut Judge<'_>,
 ) -> Option<Source> {
     let read_name = judge.read::<Name>(name);
+    if name.get_ref() == OURS {
+        judge.refuse::<_, ()>(name, "this name is taken: callbox's own alarms come from it");
+    }
     let auth = schemes(name, raw.auth.as_ref(), public_url, judge);
     let answer = answer(&raw.answer, judge);
     let answers = answers(&raw.answers, judge);
@@ -52,13 +59,18 @@ fn source(
         }
     };
     let timezone = timezone(name, raw.timezone.as_ref(), vendor, judge);
+    let mapping = mapping::of_source(name, raw, vendor, judge);
     no_rate?;
     Some(Source {
         name: read_name?,
         vendor: vendor.code(),
         auth: auth?,
         max_body: max_body?,
-        reading: ReadSettings { timezone: timezone?, decode_escapes: raw.decode_escapes },
+        reading: ReadSettings {
+            timezone: timezone?,
+            decode_escapes: raw.decode_escapes,
+            mapping: mapping?,
+        },
         answer: answer?,
         answers: answers?,
         unauthentic_answer: unauthentic_answer?,

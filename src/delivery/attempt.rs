@@ -47,6 +47,9 @@ impl Courier {
             self.pause(lane).await;
         }
         let next = self.next(lane, &claimed, &verdict);
+        if next == Next::Exhausted {
+            tracing::warn!(destination.name = %lane.destination.name, delivery.id = %claimed.id, event.id = %claimed.event.id, "a delivery has used up its attempts");
+        }
         let attempt = Attempt {
             number: claimed.number,
             started_at,

@@ -24,6 +24,8 @@ const HOLDING: [u16; 2] = [429, 503];
 /// Every configured destination. The worker goes by it; operators look at it, and pause and resume through it.
 pub struct Destinations {
     lanes: Vec<Arc<Lane>>,
+    /// When the worker last began a round, on [`Clock::elapsed`]'s scale.
+    round: Mutex<Duration>,
     outbox: Arc<dyn Outbox>,
     clock: Arc<dyn Clock>,
     wake: Arc<Notify>,
@@ -61,7 +63,8 @@ impl Destinations {
             Arc::new(Lane::new(destination, own_listeners, reason))
         };
         let lanes = configured.into_iter().map(lane).collect();
-        Ok(Self { lanes, outbox, clock, wake })
+        let round = Mutex::new(clock.elapsed());
+        Ok(Self { lanes, round, outbox, clock, wake })
     }
 
     /// The destinations as they are configured, in order.
@@ -92,6 +95,16 @@ impl Destinations {
         lane.resume();
         self.wake.notify_one();
         Ok(true)
+    }
+
+    /// How long ago the worker last began a round: seconds at the most, unless it stalls.
+    #[must_use]
+    pub fn since_last_round(&self) -> Duration {
+        self.clock.elapsed().saturating_sub(*self.round.lock())
+    }
+
+    pub(super) fn note_round(&self) {
+        *self.round.lock() = self.clock.elapsed();
     }
 
     fn lane(&self, name: &Name) -> Option<&Arc<Lane>> {
@@ -137,6 +150,13 @@ impl Lane {
     fn new(destination: Destination, own_listeners: &[SocketAddr], paused: Option<String>) -> Self {
         let breaker = Breaker::new(destination.max_concurrency);
         let sender = Sender::new(&destination, own_listeners.to_vec());
+        let name = &destination.name;
+        if let Err(error) = &sender {
+            tracing::error!(destination.name = %name, %error, "nothing can be sent to a destination: every attempt will fail");
+        }
+        if !destination.allow_subnets.is_empty() {
+            tracing::info!(destination.name = %name, destination.allow_subnets = ?destination.allow_subnets, "a destination may be in networks that are not public");
+        }
         let (held_until, latest) = (Duration::ZERO, Latest::default());
         let condition = Condition { paused, breaker, held_until, in_flight: 0, latest };
         Self { destination, sender, condition: Mutex::new(condition) }
@@ -173,7 +193,14 @@ impl Lane {
         match verdict.outcome {
             Outcome::Succeeded => condition.breaker.succeeded(),
             Outcome::Rejected | Outcome::TimedOut | Outcome::Unreachable | Outcome::Refused => {
+                let before = condition.breaker.state(now);
                 condition.breaker.failed(now, random);
+                if let BreakerState::Open { until } = condition.breaker.state(now)
+                    && before != (BreakerState::Open { until })
+                {
+                    let rest = until.saturating_sub(now);
+                    tracing::warn!(destination.name = %self.destination.name, ?rest, "a destination keeps failing: nothing is sent to it for a while");
+                }
             }
             Outcome::Failed | Outcome::Unknown => {}
         }

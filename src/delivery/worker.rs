@@ -111,6 +111,7 @@ impl DeliveryWorker {
 
     /// One round: claims what is due, as far as slots reach, and starts the attempts.
     pub async fn tick(&mut self) -> Round {
+        self.courier.destinations.note_round();
         while let Some(ended) = self.attempts.try_join_next() {
             report(ended);
         }

@@ -1,14 +1,19 @@
 //! A configured sender: how it proves itself, how its callbacks are read, and what it is answered.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::event_type::EventType;
+use super::mapping::Mapping;
 use super::name::Name;
 use super::secret::Secret;
+
+/// What a token can't have as it stands in a path: all but RFC 3986's unreserved characters.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// One configured sender with its push URL: an account at a vendor.
 #[derive(Clone, Debug)]
@@ -40,6 +45,8 @@ pub struct ReadSettings {
     pub timezone: TimeZone,
     /// Whether a literal `\U0001F600` in a text is read as the character it names.
     pub decode_escapes: bool,
+    /// Where everything is found, for a vendor that is described in the configuration alone.
+    pub mapping: Option<Arc<Mapping>>,
 }
 
 /// A source's own acknowledgement. What is absent is as usual: 200, `application/json`, ids of callback and events.
@@ -123,7 +130,7 @@ impl Source {
         let name = &self.name;
         match token {
             Some(token) if whole => {
-                let token = utf8_percent_encode(token.expose(), NON_ALPHANUMERIC);
+                let token = utf8_percent_encode(token.expose(), RESERVED);
                 format!("/in/{name}/{token}")
             }
             Some(_) => format!("/in/{name}/***"),
@@ -133,6 +140,20 @@ impl Source {
 }
 
 impl Scheme {
+    /// The scheme's word in the configuration.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Token { .. } => "token",
+            Self::Header { .. } => "header",
+            Self::Basic { .. } => "basic",
+            Self::Bearer { .. } => "bearer",
+            Self::Hmac(_) => "hmac",
+            Self::StandardWebhooks { .. } => "standard_webhooks",
+        }
+    }
+
     /// The headers, in small letters, that hold a credential or signature for this scheme.
     #[must_use]
     pub fn headers(&self) -> Vec<&str> {

@@ -1,14 +1,18 @@
 //! `/healthz`, `/readyz` and `/health`: alive, ready to accept, and every component with its reason.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::auth;
 use super::problem::Problem;
 use super::server::Room;
 use crate::config::Scope;
+
+/// A worker that has not begun a round for so long has stalled: it rests 5 s at the most.
+const STALLED_AFTER: Duration = Duration::from_secs(30);
 
 /// What the rest of the program tells those who ask how it is.
 #[derive(Debug, Default)]
@@ -46,23 +50,57 @@ pub(super) async fn whole(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     auth::require(&room, &request, Scope::Read)?;
-    let store = match room.store.ready().await {
-        Ok(()) => json!({ "ok": true, "waiting": room.store.waiting() }),
-        Err(error) => json!({ "ok": false, "reason": error.to_string() }),
+    let store = match (room.store.damage(), room.store.ready().await) {
+        (Some(damage), _) => Component::ill(format!("the database is damaged: {damage}")),
+        (None, Err(error)) => Component::ill(error.to_string()),
+        (None, Ok(())) => Component::WELL,
     };
-    let intake = if room.health.is_stopping() {
-        json!({ "ok": false, "reason": "callbox is stopping" })
+    let stopping = room.health.is_stopping();
+    let intake =
+        if stopping { Component::ill("callbox is stopping".to_owned()) } else { Component::WELL };
+    let quiet = room.board.since_last_round();
+    let deliveries = if quiet > STALLED_AFTER {
+        Component::ill(format!("the delivery worker has not moved for {} s", quiet.as_secs()))
     } else {
-        json!({ "ok": true })
+        Component::WELL
     };
-    let components = json!({ "store": store, "intake": intake });
-    let is_well = |component: &Value| component.get("ok") == Some(&Value::Bool(true));
-    let well = components.as_object().is_some_and(|components| components.values().all(is_well));
-    let body =
-        json!({ "ok": well, "version": env!("CARGO_PKG_VERSION"), "components": components });
-    Ok(if well {
+    let components = Components { store, intake, deliveries };
+    let ok = components.store.ok && components.intake.ok && components.deliveries.ok;
+    let writes_waiting = room.store.waiting();
+    let body = Whole { ok, version: env!("CARGO_PKG_VERSION"), writes_waiting, components };
+    Ok(if ok {
         HttpResponse::Ok().json(body)
     } else {
         HttpResponse::ServiceUnavailable().json(body)
     })
+}
+
+#[derive(Serialize)]
+struct Whole {
+    ok: bool,
+    version: &'static str,
+    writes_waiting: usize,
+    components: Components,
+}
+
+#[derive(Serialize)]
+struct Components {
+    store: Component,
+    intake: Component,
+    deliveries: Component,
+}
+
+#[derive(Serialize)]
+struct Component {
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl Component {
+    const WELL: Self = Self { ok: true, reason: None };
+
+    fn ill(reason: String) -> Self {
+        Self { ok: false, reason: Some(reason) }
+    }
 }

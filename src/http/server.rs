@@ -129,10 +129,11 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// Serves both until `stop`, then ends what was started, within ten seconds; `hurry` cuts that short.
 pub async fn serve(
     listeners: Listeners,
-    room: web::Data<Room>,
+    room: Arc<Room>,
     stop: CancellationToken,
     hurry: CancellationToken,
 ) -> io::Result<()> {
+    let room = web::Data::from(room);
     let shared = room.clone();
     let vendors = HttpServer::new(move || {
         App::new().app_data(shared.clone()).wrap(from_fn(take_leave)).configure(routes::vendors)

@@ -62,12 +62,12 @@ pub enum ClientError {
     #[error("the request can't be sent: {0}")]
     Request(String),
     /// Nothing, or nothing whole, came back.
-    #[error("{url}: {}", reasons(source))]
+    #[error("{url}: {}", reasons(error))]
     Unreachable {
         /// What was asked for.
         url: Url,
         /// Why it failed.
-        source: reqwest::Error,
+        error: reqwest::Error,
     },
     /// More came back than is read.
     #[error("{0}: the answer is longer than {ANSWER_MAX} bytes")]
@@ -96,6 +96,13 @@ impl Client {
             .build()
             .map_err(ClientError::Setup)?;
         Ok(Self { http, addresses })
+    }
+
+    /// Finds out whether anything answers where callbacks are pushed to.
+    pub async fn knock(&self) -> Result<(), ClientError> {
+        let url = at(&self.addresses.push, "/healthz")?;
+        let request = self.http.get(url.clone());
+        receive(url, request).await.map(drop)
     }
 
     /// Sends a recorded request as it is, and says what it was answered.
@@ -178,14 +185,16 @@ fn at(base: &Url, path: &str) -> Result<Url, ClientError> {
     Url::parse(&text).map_err(|_| ClientError::Address(text))
 }
 
-fn segment(text: &str) -> String {
+/// `text` as one segment of a path.
+#[must_use]
+pub fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }
 
 async fn receive(url: Url, request: reqwest::RequestBuilder) -> Result<Answer, ClientError> {
-    let unreachable = |source: reqwest::Error| ClientError::Unreachable {
+    let unreachable = |error: reqwest::Error| ClientError::Unreachable {
         url: url.clone(),
-        source: source.without_url(),
+        error: error.without_url(),
     };
     let mut response = request.send().await.map_err(unreachable)?;
     let mut body = Vec::new();

@@ -25,7 +25,7 @@ pub enum Mistake {
     #[error("no empty line behind the headers, so it can't be told where the body begins")]
     NoEnd,
     /// The first line is not a request line.
-    #[error("line 1 is not a request line such as `POST /in/wavecell HTTP/1.1`")]
+    #[error("line 1 is not a request line such as `POST /in/SOURCE HTTP/1.1`")]
     RequestLine,
     /// A line of the head is not a header.
     #[error("line {0} is not a header such as `Content-Type: application/json`")]

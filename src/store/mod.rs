@@ -342,6 +342,9 @@ pub trait Upkeep: Send + Sync {
     /// Whether the store takes writes, found out by one.
     async fn ready(&self) -> Result<(), StoreError>;
 
+    /// What is known to be damaged, found by the check that runs beside the service.
+    fn damage(&self) -> Option<String>;
+
     /// How many writes wait for their turn.
     fn waiting(&self) -> usize;
 

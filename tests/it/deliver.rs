@@ -1,190 +1,13 @@
 //! Handing events out: the worker against real destinations and a real store, with time in the test's hand.
 
-use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
-
-use bytes::Bytes;
 use callbox::clock::Clock;
-use callbox::delivery::{DeliveryWorker, Destinations};
-use callbox::domain::callback::{Callback, Head};
-use callbox::domain::delivery::{Delivery, DeliveryState, Outcome};
+use callbox::domain::delivery::{DeliveryState, Outcome, Trigger};
 use callbox::domain::destination::{Destination, Format};
-use callbox::domain::event::{Data, Draft, EventType, MessagePart, TimeBasis, When};
-use callbox::domain::id::{CallbackId, DeliveryId, EventId, IdMaker};
-use callbox::domain::name::Name;
-use callbox::domain::retry::RetrySchedule;
 use callbox::domain::secret::Secret;
-use callbox::random::Random;
-use callbox::store::sqlite::SqliteStore;
-use callbox::store::{Intake, Kept, NewCallback, NewEvent, Outbox, Questions, Store, Upkeep};
-use tokio::sync::Notify;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use callbox::store::{Outbox, Questions};
 
-use crate::support::clock::ManualClock;
+use crate::support::house::{BODY, House, SECOND, destination, name_of};
 use crate::support::receiver::Receiver;
-
-const SECOND: Duration = Duration::from_secs(1);
-const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-
-/// What a vendor sent, to the byte.
-const BODY: &[u8] = b"umid=4f29&status=delivered&odd=%zz";
-
-/// A worker with its store; what is on disk outlives a restart.
-struct House {
-    directory: tempfile::TempDir,
-    clock: Arc<ManualClock>,
-    ids: IdMaker,
-    wake: Arc<Notify>,
-    configured: Vec<Destination>,
-    store: Arc<SqliteStore>,
-    destinations: Arc<Destinations>,
-    worker: DeliveryWorker,
-}
-
-impl House {
-    async fn start(configured: Vec<Destination>) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let clock = ManualClock::new();
-        let wake = Arc::new(Notify::new());
-        let store = open(directory.path(), &clock);
-        let (destinations, worker) = work(&configured, &store, &clock, &wake).await;
-        let ids = IdMaker::new(Random::from_seed(1));
-        Self { directory, clock, ids, wake, configured, store, destinations, worker }
-    }
-
-    /// Stops where it is, attempts under way and all, and starts again from what is on disk.
-    async fn restart(self) -> Self {
-        let Self { directory, clock, ids, wake, configured, store, destinations, worker } = self;
-        drop((worker, destinations));
-        store.close().await.unwrap();
-        drop(store);
-        let store = open(directory.path(), &clock);
-        let (destinations, worker) = work(&configured, &store, &clock, &wake).await;
-        worker.recover().await.unwrap();
-        Self { directory, clock, ids, wake, configured, store, destinations, worker }
-    }
-
-    /// Keeps a callback with one event for each of these destinations.
-    async fn receive(&self, to: &[&str]) -> Vec<DeliveryId> {
-        let now = self.clock.now();
-        let id = self.ids.next(now);
-        let ours: Vec<DeliveryId> =
-            to.iter().map(|_| DeliveryId::from_bits(self.ids.next(now))).collect();
-        let data = Data {
-            vendor: "generic".to_owned(),
-            dialect: "generic.json".to_owned(),
-            message: Some(MessagePart { id: id.to_string(), ..MessagePart::default() }),
-            ..Data::default()
-        };
-        let event = NewEvent {
-            id: EventId::from_bits(id),
-            data: serde_json::to_string(&data).unwrap(),
-            extra: None,
-            draft: Draft {
-                kind: EventType::MessageDelivered,
-                subject: Some(id.to_string()),
-                when: When { at: now, basis: TimeBasis::Received },
-                duplicate_key: id.to_string(),
-                data,
-            },
-            key: id.to_be_bytes(),
-            digest: [0; 16],
-            deliveries: ours.iter().copied().zip(to.iter().map(|name| name_of(name))).collect(),
-        };
-        let head = Head {
-            method: "POST".to_owned(),
-            path: "/in/generic".to_owned(),
-            query: String::new(),
-            headers: vec![(
-                "content-type".to_owned(),
-                "application/x-www-form-urlencoded".to_owned(),
-            )],
-            token: None,
-            remote: None,
-        };
-        let callback = Callback {
-            id: CallbackId::from_bits(id),
-            source: name_of("generic"),
-            received_at: now,
-            head,
-            body: Bytes::from_static(BODY),
-        };
-        let kept = Kept::Events(vec![event]);
-        self.store.append(NewCallback { callback, token_hash: None, kept }).await.unwrap();
-        ours
-    }
-
-    /// Works until nothing is due.
-    async fn work(&mut self) {
-        while self.worker.tick().await.started > 0 {
-            self.worker.settle().await;
-        }
-    }
-
-    /// Lets the worker run by itself.
-    async fn run(&mut self) -> (JoinHandle<()>, CancellationToken) {
-        let (_, spare) = work(&self.configured, &self.store, &self.clock, &self.wake).await;
-        let worker = std::mem::replace(&mut self.worker, spare);
-        let shutdown = CancellationToken::new();
-        (tokio::spawn(worker.run(shutdown.clone(), 10 * SECOND)), shutdown)
-    }
-
-    async fn delivery(&self, id: DeliveryId) -> Delivery {
-        self.store.delivery(id).await.unwrap().unwrap()
-    }
-
-    async fn outcomes(&self, id: DeliveryId) -> Vec<Outcome> {
-        self.delivery(id).await.attempts.iter().map(|attempt| attempt.outcome).collect()
-    }
-}
-
-fn open(directory: &Path, clock: &Arc<ManualClock>) -> Arc<SqliteStore> {
-    let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(clock);
-    let path = directory.join("callbox.db");
-    Arc::new(SqliteStore::open(&path, &clock, &Random::from_seed(2)).unwrap())
-}
-
-async fn work(
-    configured: &[Destination],
-    store: &Arc<SqliteStore>,
-    clock: &Arc<ManualClock>,
-    wake: &Arc<Notify>,
-) -> (Arc<Destinations>, DeliveryWorker) {
-    let store: Arc<dyn Store> = Arc::<SqliteStore>::clone(store);
-    let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(clock);
-    let outbox: Arc<dyn Outbox> = Arc::<dyn Store>::clone(&store);
-    let (configured, wake) = (configured.to_vec(), Arc::clone(wake));
-    let destinations =
-        Destinations::load(configured, &[], outbox, Arc::clone(&clock), Arc::clone(&wake));
-    let destinations = Arc::new(destinations.await.unwrap());
-    let random = Arc::new(Random::from_seed(3));
-    let worker = DeliveryWorker::new(store, Arc::clone(&destinations), clock, random, wake);
-    (destinations, worker)
-}
-
-fn name_of(text: &str) -> Name {
-    text.parse().unwrap()
-}
-
-fn destination(name: &str, url: &str) -> Destination {
-    Destination {
-        name: name_of(name),
-        url: url.parse().unwrap(),
-        events: Vec::new(),
-        sources: Vec::new(),
-        channels: Vec::new(),
-        secrets: vec![Secret::new(SECRET.to_owned())],
-        headers: Vec::new(),
-        format: Format::Event,
-        timeout: 30 * SECOND,
-        max_concurrency: 4,
-        retry: RetrySchedule(vec![10 * SECOND, 100 * SECOND]),
-        enabled: true,
-        allow_subnets: vec!["127.0.0.0/8".parse().unwrap()],
-    }
-}
 
 #[tokio::test]
 async fn two_failures_and_a_success_are_three_attempts_of_the_same_bytes() {
@@ -239,7 +62,7 @@ async fn a_delivery_is_exhausted_when_its_schedule_is_and_can_still_be_retried_b
     assert_eq!(crm.requests().len(), 3);
     assert_eq!(house.delivery(ids[0]).await.state, DeliveryState::Exhausted);
 
-    let trigger = callbox::domain::delivery::Trigger::Manual;
+    let trigger = Trigger::Manual;
     house.store.retry_now(ids[0], trigger, house.clock.now()).await.unwrap();
     house.work().await;
     let done = house.delivery(ids[0]).await;
@@ -285,6 +108,7 @@ async fn a_hung_destination_holds_only_its_own_slots() {
             arrived += 1;
         }
         assert!(round.in_flight <= 8);
+        tokio::task::yield_now().await; // lets the attempts go on
     }
     assert_eq!(house.destinations.standing(&name_of("hung")).unwrap().in_flight, 4);
     assert_eq!(house.store.backlog(&name_of("hung")).await.unwrap().waiting, 10);
@@ -436,4 +260,38 @@ async fn a_stopping_worker_waits_its_grace_and_then_cuts_off() {
     let mut house = house.restart().await;
     house.work().await;
     assert_eq!(house.outcomes(delivery).await, [Outcome::Unknown, Outcome::Succeeded]);
+}
+
+#[tokio::test]
+async fn a_result_that_can_not_be_written_down_is_kept_and_written_later() {
+    let mut crm = Receiver::start().await;
+    let mut house = House::start(vec![destination("crm", &crm.url)]).await;
+    let delivery = house.receive(&["crm"]).await[0];
+    house.store.fail_next_records(2);
+    house.worker.tick().await;
+    crm.next().await;
+    assert_eq!(house.delivery(delivery).await.state, DeliveryState::InFlight);
+    while house.delivery(delivery).await.state == DeliveryState::InFlight {
+        house.clock.advance(SECOND);
+    }
+    house.worker.settle().await;
+    assert_eq!(house.outcomes(delivery).await, [Outcome::Succeeded]);
+    assert_eq!(crm.requests().len(), 0, "it was sent again");
+}
+
+#[tokio::test]
+async fn a_panic_while_sending_is_a_failed_attempt_and_the_worker_lives() {
+    let mut crm = Receiver::start().await;
+    let configured = vec![Destination { format: Format::Raw, ..destination("crm", &crm.url) }];
+    let mut house = House::start(configured).await;
+    let delivery = house.receive(&["crm"]).await[0];
+    house.store.panic_at_next_body();
+    house.work().await;
+    let attempt = house.delivery(delivery).await.attempts.remove(0);
+    assert_eq!(attempt.outcome, Outcome::Failed);
+    assert_eq!(attempt.reason.as_deref(), Some("callbox panicked; please report it"));
+    house.clock.advance(12 * SECOND);
+    house.work().await;
+    assert_eq!(house.outcomes(delivery).await, [Outcome::Failed, Outcome::Succeeded]);
+    assert_eq!(crm.requests().len(), 1);
 }

@@ -10,9 +10,11 @@
 mod ask;
 mod authenticate;
 mod deliver;
+mod demo;
 mod durable;
 mod operate;
 mod receive;
 mod refuse;
+mod replay;
 mod support;
 mod vendors;

@@ -21,10 +21,11 @@ use sink::Sink;
 use traffic::Traffic;
 
 use super::embedded::Embedded;
+use super::serve::listen_for_signals;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Environment};
 use crate::domain::secret::Secret;
-use crate::replay::client::Client;
+use crate::replay::client::{Addresses, Client};
 
 /// The secret between the demo's callbox and its downstream service, known to everybody: the base64 of
 /// "callbox-demo-only-not-a-secret".
@@ -37,7 +38,7 @@ const PORTS: (u16, u16) = (8080, 8081);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// How long that may take, before the demo goes on without the rest.
-const DELIVERY_MAX: Duration = Duration::from_secs(60);
+const DELIVERY_MAX: Duration = Duration::from_mins(1);
 
 /// What `callbox demo` is told.
 #[derive(Debug, clap::Args)]
@@ -51,48 +52,64 @@ pub struct Args {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let folder = tempfile::tempdir().context("no folder for the demo's store")?;
-    let shutdown = CancellationToken::new();
+    let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
+    listen_for_signals(stop.clone(), hurry)?;
     let secret = Secret::new(SECRET.to_owned());
     let sink = Arc::new(Sink::new(secret, "callbox".parse()?, Arc::clone(&clock)));
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let traffic = Traffic::of_all_fixtures()?;
     let config = config(&traffic, folder.path(), listener.local_addr()?)?;
-    let serving = tokio::spawn(Arc::clone(&sink).serve(listener, shutdown.clone()));
+    let closed = CancellationToken::new();
+    let serving = tokio::spawn(Arc::clone(&sink).serve(listener, closed.clone()));
     let embedded = Embedded::start(config).await?;
-    let client = Client::new(embedded.addresses())?;
+    let addresses = embedded.addresses();
 
-    let account = play(&client, &traffic, &*clock).await?;
-    let told = tour::tell(&account, &sink.tally(), &embedded.addresses())?;
-    write!(anstream::stdout().lock(), "{told}")?;
-    if !args.once {
-        writeln!(
-            anstream::stdout().lock(),
-            "\nServing until Ctrl-C; the store is thrown away then."
-        )?;
-        tokio::signal::ctrl_c().await.context("can't listen for Ctrl-C")?;
+    let shown = stop.run_until_cancelled(show(&addresses, &traffic, &sink, &*clock)).await;
+    shown.unwrap_or(Ok(()))?;
+    if !args.once && !stop.is_cancelled() {
+        say("\nServing until Ctrl-C; then the store is thrown away.\n")?;
+        stop.cancelled().await;
     }
-    drop(client);
     embedded.stop().await?;
-    shutdown.cancel();
+    closed.cancel();
     serving.await?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Sends everything, and waits until every delivery has ended.
-async fn play(client: &Client, traffic: &Traffic, clock: &dyn Clock) -> anyhow::Result<Account> {
+/// Sends everything, waits until every delivery has ended, and tells what happened.
+async fn show(
+    addresses: &Addresses,
+    traffic: &Traffic,
+    sink: &Sink,
+    clock: &dyn Clock,
+) -> anyhow::Result<()> {
+    let client = Client::new(addresses.clone())?;
     let mut account = Account::default();
+    say(&format!(
+        "Sending {} recorded callbacks to a callbox of their own …\n",
+        traffic.requests.len()
+    ))?;
     for (vendor, request) in &traffic.requests {
-        account.note(vendor, &client.push(request).await?);
+        account.note(vendor, request, &client.push(request).await?);
     }
-    account.count_events(client).await?;
+    say("Waiting for their deliveries, to a service that fails at first …\n\n")?;
+    account.count_events(&client).await?;
     let begun = clock.elapsed();
     loop {
-        account.count_deliveries(client).await?;
+        account.count_deliveries(&client).await?;
         if account.open == 0 || clock.elapsed().saturating_sub(begun) > DELIVERY_MAX {
-            return Ok(account);
+            break;
         }
         clock.sleep(LOOK_EVERY).await;
     }
+    say(&tour::tell(&account, &sink.tally(), addresses)?)
+}
+
+/// Shows a text at once.
+fn say(text: &str) -> anyhow::Result<()> {
+    let mut output = anstream::stdout().lock();
+    output.write_all(text.as_bytes())?;
+    Ok(output.flush()?)
 }
 
 /// The demo's configuration: a source for each kind that the fixtures need, and a downstream service with two doors.

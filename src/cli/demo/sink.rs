@@ -19,7 +19,7 @@ use crate::domain::source::Scheme;
 use crate::vendor::authenticity;
 
 /// The path that is answered 503 at first; all others are taken at once.
-pub const UNSTEADY: &str = "/warehouse";
+pub(super) const UNSTEADY: &str = "/warehouse";
 
 /// How many events the unsteady path refuses at first. So few that the breaker before it stays closed.
 const REFUSED_EVENTS: usize = 4;
@@ -35,18 +35,18 @@ const BODY_MAX: usize = 64 * 1024 * 1024;
 
 /// What the sink has seen.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Tally {
+pub(super) struct Tally {
     /// Deliveries it took.
-    pub taken: usize,
+    pub(super) taken: usize,
     /// Attempts it answered 503.
-    pub refused: usize,
+    pub(super) refused: usize,
     /// Attempts whose signature was not right.
-    pub forged: usize,
+    pub(super) forged: usize,
 }
 
 /// The demo's downstream service.
 #[derive(Debug)]
-pub struct Sink {
+pub(super) struct Sink {
     secret: Secret,
     source: Name,
     clock: Arc<dyn Clock>,
@@ -63,18 +63,18 @@ struct State {
 impl Sink {
     /// A sink that takes what is signed with `secret`.
     #[must_use]
-    pub fn new(secret: Secret, source: Name, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(secret: Secret, source: Name, clock: Arc<dyn Clock>) -> Self {
         Self { secret, source, clock, state: Mutex::default() }
     }
 
     /// What it has seen until now.
     #[must_use]
-    pub fn tally(&self) -> Tally {
+    pub(super) fn tally(&self) -> Tally {
         self.state.lock().tally
     }
 
     /// Takes connections until `shutdown`.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener, shutdown: CancellationToken) {
+    pub(super) async fn serve(self: Arc<Self>, listener: TcpListener, shutdown: CancellationToken) {
         while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
             let Ok((stream, peer)) = accepted else { continue };
             let (sink, shutdown) = (Arc::clone(&self), shutdown.clone());

@@ -3,11 +3,11 @@
 use std::fmt::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::account::{Account, DestinationAccount, VendorAccount};
+use super::account::{Account, DestinationAccount, Hardest, VendorAccount};
 use super::sink::Tally;
-use crate::replay::client::Addresses;
+use crate::replay::client::{Addresses, segment};
+use crate::replay::request::Request;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -18,7 +18,11 @@ const ODD: Style = AnsiColor::Yellow.on_default();
 const TYPES_MAX: usize = 6;
 
 /// The whole account, for a terminal.
-pub fn tell(account: &Account, tally: &Tally, addresses: &Addresses) -> Result<String, fmt::Error> {
+pub(super) fn tell(
+    account: &Account,
+    tally: &Tally,
+    addresses: &Addresses,
+) -> Result<String, fmt::Error> {
     let mut text = String::new();
     tell_vendors(account, &mut text)?;
     tell_destinations(account, tally, &mut text)?;
@@ -57,7 +61,7 @@ fn types(seen: &VendorAccount) -> String {
     let named = types.iter().take(TYPES_MAX).map(|(kind, count)| format!("{kind} {count}"));
     let mut named: Vec<String> = named.collect();
     if rest > 0 {
-        named.push(format!("and {rest} more types"));
+        named.push(format!("and {rest} more"));
     }
     named.join(", ")
 }
@@ -75,13 +79,32 @@ fn tell_destinations(account: &Account, tally: &Tally, text: &mut String) -> fmt
     let Tally { taken, refused, forged } = tally;
     writeln!(
         text,
-        "\n  The service behind both answered 503 to {refused} attempts and then recovered; it took {taken},\n  \
-         each with a right signature ({forged} wrong)."
+        "\n  The service behind both took {taken} deliveries, each with a right signature ({forged} were wrong).\n  \
+         At first it answered {refused} attempts with 503, and then recovered."
     )?;
+    if let Some(hardest) = &account.hardest {
+        writeln!(text, "  {}", story(hardest))?;
+    }
     if account.open > 0 {
         writeln!(text, "  {ODD}{} deliveries have not ended yet.{ODD:#}", account.open)?;
     }
     Ok(())
+}
+
+/// The attempts of a delivery, one after the other.
+fn story(hardest: &Hardest) -> String {
+    let Hardest { event, destination, attempts } = hardest;
+    let mut text = format!("{event} to {destination}:");
+    let mut last = None;
+    for (began, status) in attempts {
+        if let Some(last) = last {
+            let _ = write!(text, ", {:.1} s later", began.since(last).as_secs_f64());
+        }
+        let status = status.map_or("no answer".to_owned(), |status| status.to_string());
+        let _ = write!(text, " {status}");
+        last = Some(*began);
+    }
+    text
 }
 
 fn tell_where_to_look(account: &Account, addresses: &Addresses, text: &mut String) -> fmt::Result {
@@ -91,16 +114,27 @@ fn tell_where_to_look(account: &Account, addresses: &Addresses, text: &mut Strin
         |about: &str, command: String| writeln!(text, "\n  {DIM}# {about}{DIM:#}\n  {command}");
     look("the events, newest first", format!("curl '{api}/v1/events?type=message.*&limit=3'"))?;
     if let Some((source, id)) = &account.longest_message {
-        let id = utf8_percent_encode(id, NON_ALPHANUMERIC);
+        let id = segment(id);
         let about = "one message: its state, and everything that happened to it";
         look(about, format!("curl '{api}/v1/messages/{source}/{id}'"))?;
     }
-    if let Some(id) = &account.hardest_event {
+    if let Some(Hardest { event, .. }) = &account.hardest {
         let about = "one event: its deliveries, attempt by attempt";
-        look(about, format!("curl '{api}/v1/events/{id}'"))?;
+        look(about, format!("curl '{api}/v1/events/{event}'"))?;
     }
     let about = "what was kept but not understood";
     look(about, format!("curl '{api}/v1/callbacks?outcome=quarantined'"))?;
-    let about = "be a vendor yourself";
-    look(about, format!("curl '{push}/in/wachat' -d 'id=1&msg=Hello&originator=12025550142'"))
+    if let Some(request) = &account.short {
+        look("one of the callbacks again: it is known already", again(push, request))?;
+    }
+    Ok(())
+}
+
+/// The request as a line of shell.
+fn again(push: &str, request: &Request) -> String {
+    let mut headers = request.headers.iter();
+    let typed = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let typed = typed.map(|(_, value)| format!("-H 'Content-Type: {value}' ")).unwrap_or_default();
+    let body = String::from_utf8_lossy(&request.body);
+    format!("curl '{push}{}' {typed}--data-raw '{body}'", request.target)
 }

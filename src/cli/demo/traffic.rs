@@ -22,16 +22,16 @@ struct Files;
 
 /// What is sent, in order, and what the sources have to be for it.
 #[derive(Debug, Default)]
-pub struct Traffic {
+pub(super) struct Traffic {
     /// The requests, with the vendor that each is from.
-    pub requests: Vec<(&'static str, Request)>,
+    pub(super) requests: Vec<(&'static str, Request)>,
     /// The sources by name, as their sections in the configuration.
-    pub sources: BTreeMap<String, Map<String, Value>>,
+    pub(super) sources: BTreeMap<String, Map<String, Value>>,
 }
 
 impl Traffic {
     /// Every fixture, behind those it goes after.
-    pub fn of_all_fixtures() -> anyhow::Result<Self> {
+    pub(super) fn of_all_fixtures() -> anyhow::Result<Self> {
         let mut traffic = Self::default();
         let collection = Collection::of(fixtures()?);
         let mut sent = Vec::new();
@@ -67,23 +67,24 @@ impl Traffic {
         if let Some(name) = self.sources.keys().find(same) {
             return name.clone();
         }
-        let name = (1..)
-            .map(|number| name_of(vendor, &settings, number))
-            .find(|name| !self.sources.contains_key(name))
-            .unwrap_or_default();
+        let alike = name_of(vendor, &settings);
+        let mut name = alike.clone();
+        for number in 2..=self.sources.len() + 1 {
+            if self.sources.contains_key(&name) {
+                name = format!("{alike}-{number}");
+            }
+        }
         self.sources.insert(name.clone(), settings);
         name
     }
 }
 
 /// A name for a source with these settings: the vendor's, and behind it what is special about the source.
-fn name_of(vendor: &str, settings: &Map<String, Value>, number: usize) -> String {
+fn name_of(vendor: &str, settings: &Map<String, Value>) -> String {
     let scheme = settings.get("auth").and_then(|auth| auth.get(0)?.get("type")?.as_str());
     let scheme = scheme.filter(|scheme| *scheme != "none");
     let key = settings.keys().map(String::as_str).find(|key| !matches!(*key, "auth" | "vendor"));
-    let special = scheme.or(key).map(|word| format!("-{word}")).unwrap_or_default();
-    let number = if number == 1 { String::new() } else { format!("-{number}") };
-    format!("{vendor}{special}{number}")
+    scheme.or(key).map_or_else(|| vendor.to_owned(), |word| format!("{vendor}-{word}"))
 }
 
 fn fixtures() -> anyhow::Result<Vec<Fixture>> {

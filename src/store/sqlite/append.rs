@@ -24,11 +24,8 @@ impl Intake for SqliteStore {
 /// Keeps a callback with all that came of it.
 pub(super) fn append(connection: &Connection, new: &NewCallback) -> Result<Appended, Error> {
     let callback = &new.callback;
-    // The events name their callback before it is there; the reference is checked at the commit.
-    let next = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'callback'), 0) + 1";
-    let row: i64 = connection.prepare_cached(next)?.query_row([], |row| row.get(0))?;
     let appended = match &new.kept {
-        Kept::Events(events) => append_events(connection, callback, row, events)?,
+        Kept::Events(events) => append_events(connection, callback, events)?,
         Kept::Quarantined(_) => nothing(CallbackOutcome::Quarantined),
         Kept::Unauthentic(..) => nothing(CallbackOutcome::Unauthentic),
     };
@@ -36,7 +33,7 @@ pub(super) fn append(connection: &Connection, new: &NewCallback) -> Result<Appen
         Kept::Events(_) => None,
         Kept::Quarantined(reason) | Kept::Unauthentic(reason, _) => Some(reason.as_str()),
     };
-    insert_callback(connection, new, row, &appended, reason)?;
+    insert_callback(connection, new, &appended, reason)?;
     count(connection, callback, appended.outcome, reason)?;
     if let Kept::Unauthentic(_, quota) = &new.kept {
         keep_within(connection, callback, *quota)?;
@@ -51,7 +48,6 @@ fn nothing(outcome: CallbackOutcome) -> Appended {
 fn append_events(
     connection: &Connection,
     callback: &Callback,
-    row: i64,
     events: &[NewEvent],
 ) -> Result<Appended, Error> {
     let mut appended = nothing(CallbackOutcome::Events);
@@ -69,10 +65,17 @@ fn append_events(
             known += 1;
             appended.events.push(id);
             connection
-                .prepare_cached("INSERT INTO repetition (event, callback) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
-                .execute(params![sequence, row])?;
+                .prepare_cached(
+                    "INSERT INTO repetition (event, callback_uid, received_ms) VALUES (?1, ?2, ?3)
+                     ON CONFLICT DO NOTHING",
+                )?
+                .execute(params![
+                    sequence,
+                    callback.id.to_bytes(),
+                    callback.received_at.as_millis()
+                ])?;
         } else {
-            insert_event(connection, callback, row, event)?;
+            insert_event(connection, callback, event)?;
             appended.events.push(event.id);
             appended.deliveries += event.deliveries.len();
         }
@@ -86,7 +89,6 @@ fn append_events(
 fn insert_event(
     connection: &Connection,
     callback: &Callback,
-    row: i64,
     event: &NewEvent,
 ) -> Result<(), Error> {
     let folded = fold(connection, callback, event)?;
@@ -95,14 +97,13 @@ fn insert_event(
     // The unique key is the last word on what is a repetition: a second one is an error here, and the callback is refused.
     connection
         .prepare_cached(
-            "INSERT INTO event (uid, callback, callback_uid, message, source, type, subject, time_ms, time_basis,
+            "INSERT INTO event (uid, callback_uid, message, source, type, subject, time_ms, time_basis,
                                 received_ms, revised, folded_state, folded_changed, duplicate_key, digest, data, extra)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,
-                     EXISTS (SELECT 1 FROM event WHERE duplicate_key = ?13), ?11, ?12, ?13, ?14, ?15, ?16)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
+                     EXISTS (SELECT 1 FROM event WHERE duplicate_key = ?12), ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
         .execute(params![
             event.id.to_bytes(),
-            row,
             callback.id.to_bytes(),
             message,
             callback.source.as_str(),
@@ -184,7 +185,6 @@ fn write_message(
 fn insert_callback(
     connection: &Connection,
     new: &NewCallback,
-    row: i64,
     appended: &Appended,
     reason: Option<&str>,
 ) -> Result<(), Error> {
@@ -195,12 +195,11 @@ fn insert_callback(
     let events: Vec<u8> = appended.events.iter().flat_map(|id| id.to_bytes()).collect();
     connection
         .prepare_cached(
-            "INSERT INTO callback (id, uid, source, received_ms, outcome, reason, events, method, path, query,
+            "INSERT INTO callback (uid, source, received_ms, outcome, reason, events, method, path, query,
                                    headers, remote, token_hash, body_sha256, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
-            row,
             callback.id.to_bytes(),
             callback.source.as_str(),
             callback.received_at.as_millis(),

@@ -1,6 +1,7 @@
 //! The store in one SQLite file: one thread writes, a few read.
 
 mod append;
+mod check;
 mod deliver;
 mod filesystem;
 mod open;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock};
 
+use check::{Damage, Look};
 pub use open::OpenError;
 use readers::Readers;
 use writer::{Patience, Writer};
@@ -34,6 +36,7 @@ pub struct SqliteStore {
     lock: Mutex<Option<File>>,
     /// Whether the last stop was not a clean one.
     unclean: bool,
+    damage: Damage,
 }
 
 /// The ways to the threads; gone once the store is closed.
@@ -47,16 +50,22 @@ impl SqliteStore {
     /// Opens the database at `path`, or makes it.
     pub fn open(path: &Path, clock: &Arc<dyn Clock>, random: &Random) -> Result<Self, OpenError> {
         let opened = open::open(path, clock, random)?;
+        check::clock(&opened.writer, clock.now())?;
         let start = |source| OpenError::File { path: path.to_owned(), source };
         let (readers, mut threads) = Readers::start(path, clock)?;
         let (writer, thread) = Writer::start(opened.writer).map_err(start)?;
         threads.push(thread);
+        let damage = match opened.look {
+            Look::CutShort if opened.unclean => check::beside_the_service(path).map_err(start)?,
+            Look::CutShort | Look::Whole => Damage::default(),
+        };
         Ok(Self {
             ways: RwLock::new(Some(Ways { writer: Arc::new(writer), readers: Arc::new(readers) })),
             threads: Mutex::new(threads),
             key: opened.key,
             lock: Mutex::new(Some(opened.lock)),
             unclean: opened.unclean,
+            damage,
         })
     }
 
@@ -84,6 +93,10 @@ impl Upkeep for SqliteStore {
         self.writer()?
             .write(Patience::None, |connection| open::set_meta(connection, "probe", ""))
             .await
+    }
+
+    fn damage(&self) -> Option<String> {
+        self.damage.lock().clone()
     }
 
     fn waiting(&self) -> usize {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::check::{self, Look};
 use super::schema;
 use crate::clock::Clock;
 use crate::random::Random;
@@ -18,12 +19,6 @@ const SQLITE_MIN: i32 = 3_051_003;
 
 /// How long a connection waits for tools from outside, such as a backup.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long the start waits for a look at every page: what a file of 100 MB takes. A larger one is looked at in part.
-const CHECK_TIME: Duration = Duration::from_secs(1);
-
-/// Steps of SQLite's machine between two looks at the clock.
-const CHECK_STEPS: i32 = 10_000;
 
 /// Prepared statements kept by a connection.
 const STATEMENTS: usize = 64;
@@ -130,6 +125,8 @@ pub(super) struct Opened {
     pub(super) lock: File,
     /// Whether the last stop was not a clean one.
     pub(super) unclean: bool,
+    /// How far the look at its pages came.
+    pub(super) look: Look,
 }
 
 /// Opens the store's file, or makes it.
@@ -151,12 +148,12 @@ pub(super) fn open(
     if !existed && key_path.exists() {
         return Err(OpenError::Lost { database: path.to_owned(), marker: key_path });
     }
-    let writer = sound_writer(path, existed, clock).map_err(|error| error.seen_at(path))?;
+    let (writer, look) = sound_writer(path, existed, clock).map_err(|error| error.seen_at(path))?;
     // The key comes after the tables: it is what shows, at a later start, that there was data.
     let key = key(&key_path, directory, random)?;
     let unclean = existed && meta(&writer, "stopped")?.as_deref() != Some("cleanly");
     set_meta(&writer, "stopped", "not yet")?;
-    Ok(Opened { writer, key, lock, unclean })
+    Ok(Opened { writer, key, lock, unclean, look })
 }
 
 /// The one connection that writes, to a file that is ours, whole as far as a second shows, and has today's tables.
@@ -164,35 +161,14 @@ fn sound_writer(
     path: &Path,
     existed: bool,
     clock: &Arc<dyn Clock>,
-) -> Result<Connection, OpenError> {
+) -> Result<(Connection, Look), OpenError> {
     let mut writer = writer(path, existed)?;
     // Until all is known to be well, not even the log is folded in: a file that is refused is left as it is.
     writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    if existed {
-        check_pages(&mut writer, path, clock)?;
-    }
+    let look = if existed { check::look(&mut writer, path, clock)? } else { Look::Whole };
     schema::migrate(&mut writer, path)?;
     writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-    Ok(writer)
-}
-
-/// Looks at the pages for as long as a start may take.
-fn check_pages(
-    connection: &mut Connection,
-    path: &Path,
-    clock: &Arc<dyn Clock>,
-) -> Result<(), OpenError> {
-    let clock = Arc::clone(clock);
-    let end = clock.elapsed().saturating_add(CHECK_TIME);
-    connection.progress_handler(CHECK_STEPS, Some(move || clock.elapsed() > end))?;
-    let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
-    connection.progress_handler(0, None::<fn() -> bool>)?;
-    match found {
-        Ok(found) if found == "ok" => Ok(()),
-        Ok(found) => Err(OpenError::Damaged { path: path.to_owned(), found }),
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+    Ok((writer, look))
 }
 
 /// The one connection that writes, with its settings.

@@ -62,8 +62,7 @@ const FIRST: &str = "
     CREATE TABLE event (
         sequence        INTEGER PRIMARY KEY AUTOINCREMENT,
         uid             BLOB    NOT NULL UNIQUE,
-        callback        INTEGER REFERENCES callback (id) DEFERRABLE INITIALLY DEFERRED,
-        callback_uid    BLOB,
+        callback_uid    BLOB,              -- no reference: the callback may be removed before its events
         message         INTEGER REFERENCES message (id),
         source          TEXT    NOT NULL,
         type            TEXT    NOT NULL,
@@ -85,9 +84,10 @@ const FIRST: &str = "
 
     -- Which callbacks repeated an event.
     CREATE TABLE repetition (
-        event        INTEGER NOT NULL REFERENCES event (sequence) ON DELETE CASCADE,
-        callback     INTEGER NOT NULL REFERENCES callback (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
-        PRIMARY KEY (event, callback)
+        event         INTEGER NOT NULL REFERENCES event (sequence) ON DELETE CASCADE,
+        callback_uid  BLOB    NOT NULL,
+        received_ms   INTEGER NOT NULL,
+        PRIMARY KEY (event, callback_uid)
     ) STRICT, WITHOUT ROWID;
 
     -- The duty to hand one event to one destination.

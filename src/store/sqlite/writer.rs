@@ -79,7 +79,10 @@ impl Writer {
                 mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
             })?,
         }
-        told.await.unwrap_or(Err(StoreError::Closed))
+        // A group that failed drops what it did not get to.
+        let dropped =
+            || StoreError::Failed("the write was given up with others of its group".to_owned());
+        told.await.unwrap_or_else(|_| Err(dropped()))
     }
 
     /// Steps that wait for their turn.

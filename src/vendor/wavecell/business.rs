@@ -3,10 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::arrival::Arrival;
-use super::draft::{Fault, carry, carry_texts, dialect, event, event_key, said_text};
+use super::draft::{Fault, VENDOR, carry, carry_texts, dialect, event_key, said_text};
 use super::people;
 use super::shape::Reader;
-use crate::domain::event::{Draft, EventType, Part, When};
+use crate::domain::event::{Data, Draft, EventType, Part, When};
 use crate::vendor::read::Fields;
 
 /// The reader of an event about templates, numbers or the account.
@@ -28,7 +28,7 @@ pub(super) struct Envelope {
     pub(super) key: String,
     /// When it happened.
     pub(super) when: When,
-    head: Draft,
+    data: Data,
 }
 
 impl Envelope {
@@ -36,27 +36,26 @@ impl Envelope {
     pub(super) fn take(body: &mut Fields, family: &str, arrival: &Arrival<'_>) -> Self {
         let key = event_key(body);
         let when = arrival.time(body, &["timestamp"]);
-        let mut head = event(EventType::Unknown, None, when, String::new());
-        head.data.dialect = dialect(body, family);
-        head.data.channel = people::channel(body, "provider");
-        head.data.account = body.text("accountId");
-        head.data.instance = body.text("businessAccountId");
-        Self { key, when, head }
+        let data = Data {
+            vendor: VENDOR.to_owned(),
+            dialect: dialect(body, family),
+            channel: people::channel(body, "provider"),
+            account: body.text("accountId"),
+            instance: body.text("businessAccountId"),
+            ..Data::default()
+        };
+        Self { key, when, data }
     }
 
     /// An event in this envelope.
     pub(super) fn event(&self, kind: EventType, subject: String, when: When, key: String) -> Draft {
-        let mut draft = self.head.clone();
-        draft.kind = kind;
-        draft.subject = Some(subject);
-        draft.when = when;
-        draft.duplicate_key = key;
-        draft
+        let data = self.data.clone();
+        Draft { kind, subject: Some(subject), when, duplicate_key: key, data }
     }
 
     /// The account's id: 8x8's, else WhatsApp's.
     fn account(&self) -> Option<String> {
-        self.head.data.account.clone().or_else(|| self.head.data.instance.clone())
+        self.data.account.clone().or_else(|| self.data.instance.clone())
     }
 
     fn only(

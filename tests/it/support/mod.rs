@@ -1,10 +1,12 @@
-//! What tests share: a whole callbox, a clock in the test's hand, a destination whose answers are scripted, a plain client.
+//! What tests share: a whole callbox, its clock in the test's hand, destinations and stores that fail on demand, plain clients.
 
 use std::time::Duration;
 
 pub(crate) mod bodies;
 pub(crate) mod callbox;
 pub(crate) mod clock;
+pub(crate) mod faulty;
+pub(crate) mod house;
 pub(crate) mod http;
 pub(crate) mod load;
 pub(crate) mod program;

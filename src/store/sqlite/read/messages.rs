@@ -83,9 +83,8 @@ fn repetitions(
     event: &Event,
     timeline: &mut Vec<Happening>,
 ) -> Result<(), Error> {
-    let mut statement = connection.prepare_cached(
-        "SELECT c.received_ms, c.uid FROM repetition AS r JOIN callback AS c ON c.id = r.callback WHERE r.event = ?1",
-    )?;
+    let mut statement = connection
+        .prepare_cached("SELECT received_ms, callback_uid FROM repetition WHERE event = ?1")?;
     let found = statement.query_map([event.sequence], |row| {
         Ok(Happening::Duplicate {
             at: Time::from_millis(row.get(0)?),

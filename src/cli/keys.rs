@@ -1,0 +1,94 @@
+//! `callbox keys new`: makes an API key, shows it once, and gives the configuration lines to paste.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clap::{Args, Subcommand};
+use sha2::{Digest, Sha256};
+
+use crate::clock::Time;
+use crate::config::Scope;
+use crate::domain::name::Name;
+use crate::random::Random;
+
+/// The arguments of `callbox keys`.
+#[derive(Debug, Args)]
+pub struct KeysArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a key: it is shown once, and only its hash goes into the configuration
+    New(NewArgs),
+}
+
+#[derive(Debug, Args)]
+struct NewArgs {
+    /// The key's name in the configuration
+    #[arg(long)]
+    name: Name,
+    /// What it may do
+    #[arg(long, value_delimiter = ',', default_value = "read", value_parser = scope)]
+    scope: Vec<Scope>,
+    /// Until when, as an RFC 3339 time
+    #[arg(long, value_name = "TIME")]
+    expires: Option<Time>,
+}
+
+fn scope(text: &str) -> Result<Scope, String> {
+    let all = [Scope::Read, Scope::Raw, Scope::Operate];
+    let known = all.into_iter().find(|scope| scope.as_str() == text);
+    known.ok_or_else(|| "there are: read, raw, operate".to_owned())
+}
+
+/// Makes a key and prints it.
+pub fn run(args: &KeysArgs) -> Result<ExitCode> {
+    let Command::New(new) = &args.command;
+    let secret: [u8; 32] = Random::from_system().bytes();
+    let key = format!("cbx_{}", URL_SAFE_NO_PAD.encode(secret));
+    let mut output = anstream::stdout().lock();
+    write!(output, "{}", shown(new, &key))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn shown(new: &NewArgs, key: &str) -> String {
+    let scopes: Vec<String> =
+        new.scope.iter().map(|scope| format!("\"{}\"", scope.as_str())).collect();
+    let expires =
+        new.expires.map_or_else(String::new, |expires| format!("expires = \"{expires}\"\n"));
+    format!(
+        "The key, shown only now; send it as `Authorization: Bearer KEY`:\n\n  {key}\n\n\
+         Put these lines into the configuration and start callbox again:\n\n\
+         [api.keys.{name}]\nsha256 = \"{hash}\"\nscopes = [{scopes}]\n{expires}",
+        name = new.name,
+        hash = hex::encode(Sha256::digest(key)),
+        scopes = scopes.join(", "),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Environment};
+
+    #[test]
+    fn the_printed_lines_are_a_configuration_that_knows_the_key() {
+        let new = NewArgs {
+            name: "support".parse().unwrap(),
+            scope: vec![Scope::Read, Scope::Operate],
+            expires: Some("2030-01-01T00:00:00Z".parse().unwrap()),
+        };
+        let text = shown(&new, "cbx_example");
+        let lines =
+            text.split_once("\n[api.keys").map(|(_, rest)| format!("[api.keys{rest}")).unwrap();
+        let config = Config::parse(&lines, "test.toml", &Environment::default()).unwrap();
+        let key = config.api.keys.get(&new.name).unwrap();
+        assert_eq!(key.sha256.as_slice(), Sha256::digest("cbx_example").as_slice());
+        assert_eq!((key.scopes.as_slice(), key.expires), (new.scope.as_slice(), new.expires));
+    }
+}

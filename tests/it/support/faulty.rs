@@ -1,0 +1,198 @@
+//! A store that fails when a test says so, and is the real one otherwise.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use callbox::clock::Time;
+use callbox::domain::callback::CallbackOutcome;
+use callbox::domain::delivery::{Delivery, Trigger};
+use callbox::domain::event::Event;
+use callbox::domain::id::{CallbackId, DeliveryId, EventId};
+use callbox::domain::name::Name;
+use callbox::domain::query::{DeliveryFilter, EventFilter, Page, PageRequest};
+use callbox::store::sqlite::SqliteStore;
+use callbox::store::{
+    Appended, Backlog, CallbackRecord, Claimed, Intake, NewCallback, Outbox, Questions, Recorded,
+    SourceCounts, StoreError, Story, Upkeep,
+};
+
+/// The real store, until it is told to fail.
+#[derive(Debug)]
+pub(crate) struct FaultyStore {
+    inner: SqliteStore,
+    failing_records: AtomicUsize,
+    panicking_bodies: AtomicUsize,
+}
+
+impl FaultyStore {
+    pub(crate) fn new(inner: SqliteStore) -> Self {
+        Self { inner, failing_records: AtomicUsize::new(0), panicking_bodies: AtomicUsize::new(0) }
+    }
+
+    /// The next results of attempts can't be written down.
+    pub(crate) fn fail_next_records(&self, times: usize) {
+        self.failing_records.store(times, Ordering::SeqCst);
+    }
+
+    /// The next look at a callback's body panics.
+    pub(crate) fn panic_at_next_body(&self) {
+        self.panicking_bodies.store(1, Ordering::SeqCst);
+    }
+}
+
+/// Whether there was one left.
+fn take_one(left: &AtomicUsize) -> bool {
+    left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+}
+
+#[async_trait]
+impl Intake for FaultyStore {
+    async fn append(&self, callback: NewCallback) -> Result<Appended, StoreError> {
+        self.inner.append(callback).await
+    }
+}
+
+#[async_trait]
+impl Outbox for FaultyStore {
+    async fn recover(&self, now: Time) -> Result<usize, StoreError> {
+        self.inner.recover(now).await
+    }
+
+    async fn claim(
+        &self,
+        destination: &Name,
+        limit: usize,
+        now: Time,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        self.inner.claim(destination, limit, now).await
+    }
+
+    async fn record(&self, recorded: Recorded) -> Result<(), StoreError> {
+        if take_one(&self.failing_records) {
+            return Err(StoreError::Failed("the test says so".to_owned()));
+        }
+        self.inner.record(recorded).await
+    }
+
+    async fn release(&self, deliveries: Vec<DeliveryId>) -> Result<(), StoreError> {
+        self.inner.release(deliveries).await
+    }
+
+    async fn next_due(&self, destination: &Name) -> Result<Option<Time>, StoreError> {
+        self.inner.next_due(destination).await
+    }
+
+    async fn retry_now(
+        &self,
+        delivery: DeliveryId,
+        trigger: Trigger,
+        now: Time,
+    ) -> Result<Option<bool>, StoreError> {
+        self.inner.retry_now(delivery, trigger, now).await
+    }
+
+    async fn cancel(&self, delivery: DeliveryId, reason: &str) -> Result<Option<bool>, StoreError> {
+        self.inner.cancel(delivery, reason).await
+    }
+
+    async fn set_paused(
+        &self,
+        destination: &Name,
+        paused: Option<String>,
+    ) -> Result<(), StoreError> {
+        self.inner.set_paused(destination, paused).await
+    }
+
+    async fn paused(&self) -> Result<Vec<(Name, String)>, StoreError> {
+        self.inner.paused().await
+    }
+}
+
+#[async_trait]
+impl Questions for FaultyStore {
+    async fn events(
+        &self,
+        filter: EventFilter,
+        page: PageRequest,
+    ) -> Result<Page<Event>, StoreError> {
+        self.inner.events(filter, page).await
+    }
+
+    async fn event(&self, id: EventId) -> Result<Option<(Event, Vec<Delivery>)>, StoreError> {
+        self.inner.event(id).await
+    }
+
+    async fn message(
+        &self,
+        source: &Name,
+        id: &str,
+        instance: Option<&str>,
+    ) -> Result<Option<Story>, StoreError> {
+        self.inner.message(source, id, instance).await
+    }
+
+    async fn callback(&self, id: CallbackId) -> Result<Option<CallbackRecord>, StoreError> {
+        self.inner.callback(id).await
+    }
+
+    async fn callback_body(
+        &self,
+        id: CallbackId,
+    ) -> Result<Option<(Option<String>, Bytes)>, StoreError> {
+        assert!(!take_one(&self.panicking_bodies), "the test says so");
+        self.inner.callback_body(id).await
+    }
+
+    async fn callbacks(
+        &self,
+        source: Option<Name>,
+        outcome: Option<CallbackOutcome>,
+        page: PageRequest,
+    ) -> Result<Page<CallbackRecord>, StoreError> {
+        self.inner.callbacks(source, outcome, page).await
+    }
+
+    async fn deliveries(
+        &self,
+        filter: DeliveryFilter,
+        page: PageRequest,
+    ) -> Result<Page<Delivery>, StoreError> {
+        self.inner.deliveries(filter, page).await
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        self.inner.delivery(id).await
+    }
+
+    async fn backlog(&self, destination: &Name) -> Result<Backlog, StoreError> {
+        self.inner.backlog(destination).await
+    }
+
+    async fn intake_of(&self, source: &Name) -> Result<SourceCounts, StoreError> {
+        self.inner.intake_of(source).await
+    }
+}
+
+#[async_trait]
+impl Upkeep for FaultyStore {
+    fn key(&self) -> [u8; 32] {
+        self.inner.key()
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.inner.ready().await
+    }
+
+    fn damage(&self) -> Option<String> {
+        self.inner.damage()
+    }
+
+    fn waiting(&self) -> usize {
+        self.inner.waiting()
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.inner.close().await
+    }
+}
