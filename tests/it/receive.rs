@@ -26,7 +26,12 @@ max_body = 100
 
 /// A source that takes anything of one vendor's.
 fn open(vendor: &str) -> String {
-    format!("[sources.{vendor}]\nvendor = \"{vendor}\"\nauth = [{{ type = \"none\" }}]\n")
+    let mapping = if vendor == "generic" {
+        "mapping = { type = \"/type\", id = \"/id\", types = { said = \"message.received\" } }\n"
+    } else {
+        ""
+    };
+    format!("[sources.{vendor}]\nvendor = \"{vendor}\"\nauth = [{{ type = \"none\" }}]\n{mapping}")
 }
 
 #[tokio::test]
@@ -151,7 +156,7 @@ async fn slow(callbox: &Callbox, bytes: &str) -> Answer {
     let mut stream = TcpStream::connect(callbox.vendors).await.unwrap();
     stream.write_all(bytes.as_bytes()).await.unwrap();
     let (mut received, mut waited) = (Vec::new(), 0);
-    while waited < 1_000 {
+    while waited < 20_000 {
         tokio::select! {
             biased;
             read = stream.read_buf(&mut received) => match read.unwrap() {
@@ -165,7 +170,8 @@ async fn slow(callbox: &Callbox, bytes: &str) -> Answer {
             }
         }
     }
-    http::answer(&received).unwrap_or_else(|error| unreachable!("no answer: {error}"))
+    http::answer(&received)
+        .unwrap_or_else(|error| unreachable!("no answer after {waited} s: {error}"))
 }
 
 #[tokio::test]
