@@ -16,5 +16,6 @@ mod operate;
 mod receive;
 mod refuse;
 mod replay;
+mod store;
 mod support;
 mod vendors;

@@ -11,6 +11,7 @@ pub(crate) mod http;
 pub(crate) mod load;
 pub(crate) mod program;
 pub(crate) mod receiver;
+pub(crate) mod shelf;
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const MINUTE: Duration = Duration::from_mins(1);
