@@ -10,7 +10,8 @@ use standardwebhooks::Webhook;
 
 use crate::support::bodies::receipt;
 use crate::support::callbox::Callbox;
-use crate::support::http::Answer;
+use crate::support::http::{self, Answer, Headers};
+use crate::support::program::Place;
 
 const NEW_KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const OLD_KEY: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
@@ -62,7 +63,7 @@ async fn verdict(callbox: &Callbox, target: &str, headers: &[(&str, &str)], body
 async fn every_scheme_takes_each_of_its_secrets_and_nothing_else() {
     let callbox = Callbox::start(EVERY_SCHEME).await;
     let pairs = [basic("shop:new"), basic("shop:old"), basic("shop:other"), basic("other:new")];
-    let table: [(&str, &[(&str, &str)], &str); 25] = [
+    let table: [(&str, Headers<'_>, &str); 25] = [
         ("/in/token/new-token", &[], "ok"),
         ("/in/token/old%2Ftoken/messages-upsert", &[], "ok"),
         ("/in/token?token=old%2Ftoken", &[], "ok"),
@@ -292,6 +293,45 @@ async fn secrets_show_in_no_answer_and_in_no_file() {
         rest = &rest[at + body.len()..];
     }
     no_secret("the files", rest);
+}
+
+#[tokio::test]
+async fn secrets_show_in_no_log_however_much_is_logged() {
+    let place = Place::new(
+        r#"
+        [sources.guarded]
+        vendor = "wavecell"
+        auth = [
+            { type = "token", secrets = ["planted-token"] },
+            { type = "header", name = "x-secret", secrets = ["planted-header"] },
+            { type = "basic", secrets = ["shop:planted-password"] },
+        ]
+        "#,
+    );
+    let log = place.path().join("log");
+    let mut program = place.start_logging(&log);
+    let pair = basic("shop:planted-password");
+    let headers = [("x-secret", "planted-header"), ("authorization", pair.as_str())];
+    for (target, status) in [
+        ("/in/guarded/planted-token/x", 200),
+        ("/in/guarded?token=planted-token", 200),
+        ("/in/guarded/planted-guess", 401),
+        ("/in/nobody/planted-token", 404),
+    ] {
+        let body = receipt("planted-body", "sent");
+        let answer = http::send(program.vendors, "POST", target, &headers, body.as_bytes()).await;
+        assert_eq!(answer.unwrap().status, status, "{target}");
+    }
+    let key = [("authorization", "Bearer planted-key")];
+    let answer = http::send(program.api, "GET", "/v1/events", &key, b"").await.unwrap();
+    assert_eq!(answer.status, 401);
+    program.terminate();
+    assert_eq!(program.wait().code(), Some(0));
+    let logged = std::fs::read(&log).unwrap();
+    assert!(logged.len() > 1_000, "there is no log");
+    for line in String::from_utf8_lossy(&logged).lines() {
+        no_secret(line, line.as_bytes());
+    }
 }
 
 /// Checks that none of the planted secrets is among these bytes, in clear or as it goes over the wire.

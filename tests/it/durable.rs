@@ -24,7 +24,8 @@ const ACKNOWLEDGED_MAX: usize = 600;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_or_altered_by_a_kill_at_any_moment() {
-    let rounds = std::env::var("CALLBOX_KILL_ROUNDS").map_or(ROUNDS, |text| text.parse().unwrap());
+    let rounds = std::env::var_os("CALLBOX_KILL_ROUNDS")
+        .map_or(ROUNDS, |text| text.to_str().unwrap().parse().unwrap());
     let place = Place::new("");
     let mut everything = Vec::new();
     let mut unanswered = 0;
@@ -116,7 +117,7 @@ async fn everything(api: SocketAddr, list: &str) -> Vec<Value> {
     loop {
         let path = format!("/v1/{list}?order=asc&limit=200{cursor}");
         let mut page = connection.ask(&path).await.unwrap().json();
-        all.extend(page["data"].as_array_mut().unwrap().drain(..));
+        all.append(page["data"].as_array_mut().unwrap());
         match page["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
             None => return all,

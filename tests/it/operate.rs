@@ -1,10 +1,13 @@
 //! Who may ask and order: keys and their scopes, this machine's own users; and what operators do to deliveries.
 
+use std::fmt::Write;
+
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::support::bodies::receipt;
 use crate::support::callbox::Callbox;
+use crate::support::http::Headers;
 use crate::support::receiver::Receiver;
 use crate::support::{MINUTE, SECOND};
 
@@ -25,7 +28,7 @@ fn keys() -> String {
         ("expiring", "scopes = [\"read\"]\nexpires = \"2026-08-12T09:16:57Z\""),
     ] {
         let sha256 = hex::encode(Sha256::digest(format!("{name}-key")));
-        text.push_str(&format!("[api.keys.{name}]\nsha256 = \"{sha256}\"\n{rest}\n"));
+        writeln!(text, "[api.keys.{name}]\nsha256 = \"{sha256}\"\n{rest}").unwrap();
     }
     text
 }
@@ -111,7 +114,7 @@ async fn a_key_that_expired_looks_like_one_that_never_was() {
 #[tokio::test]
 async fn without_a_key_only_this_machines_own_users_may_ask() {
     let callbox = Callbox::start(SHOP).await;
-    let table: [(&[(&str, &str)], u16); 17] = [
+    let table: [(Headers<'_>, u16); 17] = [
         (&[], 200),
         (&[("host", "localhost")], 200),
         (&[("host", "LOCALHOST:9999")], 200),

@@ -1,12 +1,14 @@
 //! Taking callbacks in: which answer comes first, what is too large or too slow, and what becomes of what can't be understood.
 
+use std::fmt::Write;
+
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::bodies::{inbound, receipt};
 use crate::support::callbox::Callbox;
-use crate::support::http::{self, Answer};
+use crate::support::http::{self, Answer, Headers};
 
 /// One source that takes anything, one that wants a bearer token, one that wants a signed body; each takes 100 bytes.
 const THREE: &str = r#"
@@ -34,13 +36,16 @@ fn open(vendor: &str) -> String {
     format!("[sources.{vendor}]\nvendor = \"{vendor}\"\nauth = [{{ type = \"none\" }}]\n{mapping}")
 }
 
+/// A push, by method, target, headers and body, and the status and code of its refusal.
+type Refused<'a> = (&'a str, &'a str, Headers<'a>, &'a [u8], u16, &'a str);
+
 #[tokio::test]
 async fn answers_are_decided_in_the_contracts_order() {
     let callbox = Callbox::start(THREE).await;
     let large = [b' '; 101].as_slice();
     let right = ("authorization", "Bearer right");
     let wrong = ("authorization", "Bearer wrong");
-    let table: [(&str, &str, &[(&str, &str)], &[u8], u16, &str); 11] = [
+    let table: [Refused<'_>; 11] = [
         ("PUT", "/in/nobody", &[wrong], large, 404, "not_found"),
         ("POST", "/in/", &[], b"{}", 404, "not_found"),
         ("POST", "/nowhere", &[], b"{}", 404, "not_found"),
@@ -99,7 +104,7 @@ async fn a_body_is_judged_by_the_bytes_that_came_whatever_its_framing() {
     let chunked = |sizes: &[usize]| {
         let mut body = String::new();
         for size in sizes {
-            body.push_str(&format!("{size:x}\r\n{}\r\n", "x".repeat(*size)));
+            write!(body, "{size:x}\r\n{}\r\n", "x".repeat(*size)).unwrap();
         }
         body + "0\r\n\r\n"
     };
@@ -159,10 +164,11 @@ async fn slow(callbox: &Callbox, bytes: &str) -> Answer {
     while waited < 20_000 {
         tokio::select! {
             biased;
-            read = stream.read_buf(&mut received) => match read.unwrap() {
-                0 => break,
-                _ => continue,
-            },
+            read = stream.read_buf(&mut received) => {
+                if read.unwrap() == 0 {
+                    break;
+                }
+            }
             // Questions take their time, so that the one who waits gets to run.
             _ = callbox.ask("/healthz") => {
                 waited += 1;
@@ -183,7 +189,7 @@ async fn any_body_is_kept_byte_for_byte() {
     // What gzip makes of "x", as it goes over the wire.
     let gzip =
         b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xab\x00\x00\x83\x16\xdc\x8c\x01\x00\x00\x00";
-    let table: [(&str, &[(&str, &str)], Vec<u8>); 9] = [
+    let table: [(&str, Headers<'_>, Vec<u8>); 9] = [
         ("nothing", &[], Vec::new()),
         ("invalid UTF-8", &[], b"{\"text\":\"\xff\xfe\"}".to_vec()),
         ("a mebibyte", &[("content-type", "application/octet-stream")], megabyte),

@@ -148,12 +148,13 @@ pub(super) fn open(
     if !existed && key_path.exists() {
         return Err(OpenError::Lost { database: path.to_owned(), marker: key_path });
     }
-    let (writer, look) = sound_writer(path, existed, clock).map_err(|error| error.seen_at(path))?;
+    let (connection, seen) =
+        sound_writer(path, existed, clock).map_err(|error| error.seen_at(path))?;
     // The key comes after the tables: it is what shows, at a later start, that there was data.
     let key = key(&key_path, directory, random)?;
-    let unclean = existed && meta(&writer, "stopped")?.as_deref() != Some("cleanly");
-    set_meta(&writer, "stopped", "not yet")?;
-    Ok(Opened { writer, key, lock, unclean, look })
+    let unclean = existed && meta(&connection, "stopped")?.as_deref() != Some("cleanly");
+    set_meta(&connection, "stopped", "not yet")?;
+    Ok(Opened { writer: connection, key, lock, unclean, look: seen })
 }
 
 /// The one connection that writes, to a file that is ours, whole as far as a second shows, and has today's tables.

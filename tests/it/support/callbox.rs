@@ -1,7 +1,7 @@
 //! A whole callbox for one test: its own store, free ports, time in the test's hand, chance from a seed.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -200,8 +200,8 @@ fn config(text: &str, store: &Path) -> Config {
     } else {
         format!("[api]\n{LISTEN}anonymous = \"loopback\"\n")
     };
-    let store: PathBuf = store.to_owned();
-    let whole = format!("[server]\n{LISTEN}{PUBLIC}{api}[store]\npath = {store:?}\n{text}");
+    let store = store.display();
+    let whole = format!("[server]\n{LISTEN}{PUBLIC}{api}[store]\npath = \"{store}\"\n{text}");
     Config::parse(&whole, "test.toml", &Environment::default())
         .unwrap_or_else(|error| unreachable!("{error}\n{whole}"))
 }

@@ -1,11 +1,15 @@
 //! The plainest HTTP client there is: what a test writes is what goes over the wire, and what comes back is kept whole.
 
+use std::fmt::Write;
 use std::io;
 use std::net::SocketAddr;
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+/// Header lines: names and values.
+pub(crate) type Headers<'a> = &'a [(&'a str, &'a str)];
 
 /// An answer as it came.
 #[derive(Clone, Debug)]
@@ -64,18 +68,18 @@ pub(crate) async fn send(
     to: SocketAddr,
     method: &str,
     target: &str,
-    headers: &[(&str, &str)],
+    headers: Headers<'_>,
     body: &[u8],
 ) -> io::Result<Answer> {
     let mut request = format!("{method} {target} HTTP/1.1\r\nconnection: close\r\n");
     if !headers.iter().any(|(name, _)| *name == "host") {
-        request.push_str(&format!("host: {to}\r\n"));
+        write!(request, "host: {to}\r\n").unwrap();
     }
     for (name, value) in headers {
-        request.push_str(&format!("{name}: {value}\r\n"));
+        write!(request, "{name}: {value}\r\n").unwrap();
     }
     if method != "GET" && !headers.iter().any(|(name, _)| *name == "transfer-encoding") {
-        request.push_str(&format!("content-length: {}\r\n", body.len()));
+        write!(request, "content-length: {}\r\n", body.len()).unwrap();
     }
     request.push_str("\r\n");
     exchange(to, &[request.as_bytes(), body].concat()).await

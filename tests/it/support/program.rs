@@ -19,8 +19,8 @@ impl Place {
         let place = Self { directory };
         let whole = format!(
             "server.listen = \"127.0.0.1:0\"\napi.listen = \"127.0.0.1:0\"\napi.anonymous = \"loopback\"\n\
-             store.path = {:?}\n[sources.shop]\nvendor = \"wavecell\"\nauth = [{{ type = \"none\" }}]\n{text}",
-            place.database()
+             store.path = \"{}\"\n[sources.shop]\nvendor = \"wavecell\"\nauth = [{{ type = \"none\" }}]\n{text}",
+            place.database().display()
         );
         std::fs::write(place.path().join("callbox.toml"), whole).unwrap();
         place
@@ -34,29 +34,25 @@ impl Place {
         self.path().join("data").join("callbox.db")
     }
 
-    fn command(&self) -> Command {
+    fn command(&self, log: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_callbox"));
-        command.args(["--log", "off", "serve", "--config"]).arg(self.path().join("callbox.toml"));
+        command.args(["--log", log, "serve", "--config"]).arg(self.path().join("callbox.toml"));
         command
     }
 
     /// Starts the program; it takes requests once this returns.
     pub(crate) fn start(&self) -> Program {
-        let child = self.command().stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn();
-        let mut child = child.unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut address = |label: &str| -> SocketAddr {
-            let line = lines.find_map(|line| line.ok().filter(|line| line.contains(label)));
-            let line = line.unwrap_or_else(|| unreachable!("the program did not start"));
-            line.rsplit_once("http://").unwrap().1.parse().unwrap()
-        };
-        let (vendors, api) = (address("vendors push to"), address("ask at"));
-        Program { child, vendors, api }
+        Program::of(self.command("off").stderr(Stdio::inherit()))
+    }
+
+    /// The same, with all that it can log in this file.
+    pub(crate) fn start_logging(&self, log: &Path) -> Program {
+        Program::of(self.command("trace").stderr(std::fs::File::create(log).unwrap()))
     }
 
     /// Starts the program where it has to refuse: what it said and how it ended.
     pub(crate) fn refusal(&self) -> Output {
-        self.command().output().unwrap()
+        self.command("off").output().unwrap()
     }
 }
 
@@ -68,6 +64,18 @@ pub(crate) struct Program {
 }
 
 impl Program {
+    fn of(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut address = |label: &str| -> SocketAddr {
+            let line = lines.find_map(|line| line.ok().filter(|line| line.contains(label)));
+            let line = line.unwrap_or_else(|| unreachable!("the program did not start"));
+            line.rsplit_once("http://").unwrap().1.parse().unwrap()
+        };
+        let (vendors, api) = (address("vendors push to"), address("ask at"));
+        Self { child, vendors, api }
+    }
+
     /// Asks it to stop.
     pub(crate) fn terminate(&self) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
