@@ -45,14 +45,15 @@ pub struct Accepted {
 }
 
 impl<S: Intake + ?Sized> Receiver<S> {
-    /// Takes a callback in. Only `Ok` may be answered 2xx: then it is committed and synced.
+    /// Takes a callback in. Only `Ok` may be answered 2xx: then it is committed and synced. `public_url` is what vendors call,
+    /// up to where the callback's path begins.
     pub async fn accept(
         &self,
         source: &Source,
         callback: Callback,
-        called: &str,
+        public_url: &str,
     ) -> Result<Accepted, StoreError> {
-        let kept = match authenticity::check(&source.auth, &callback, called) {
+        let kept = match authenticity::check(&source.auth, &callback, public_url) {
             Ok(authentic) => self.judge(source, authentic),
             Err(refusal) => Kept::Unauthentic(refusal.word().to_owned(), source.unauthentic_keep),
         };

@@ -36,7 +36,8 @@ pub(super) async fn push(
         }
     };
     let id = CallbackId::from_bits(room.ids.next(received_at));
-    let called = called(&room, source, &request);
+    // What is configured, never what a header says: signatures over URLs are judged by it.
+    let public_url = room.config.server.public_url.as_ref().map_or("", url::Url::as_str);
     let callback = Callback {
         id,
         source: source.name.clone(),
@@ -44,7 +45,7 @@ pub(super) async fn push(
         head: request_head,
         body: held.bytes.clone(),
     };
-    let accepted = room.receiver.accept(source, callback, &called).await;
+    let accepted = room.receiver.accept(source, callback, public_url).await;
     // The room that the body takes is given back only now that it is on disk.
     drop(held);
     match accepted {
@@ -82,17 +83,6 @@ fn allowed(source: &Source, request: &HttpRequest) -> Result<(), Problem> {
     let allow = HeaderValue::from_static(if takes_get { "GET, POST" } else { "POST" });
     let problem = Problem::new(Code::MethodNotAllowed, "callbacks are pushed with POST");
     Err(problem.with(header::ALLOW, allow))
-}
-
-/// The public URL that the vendor called, for signatures over URLs: what is configured, never what a header says.
-fn called(room: &Room, source: &Source, request: &HttpRequest) -> String {
-    let base =
-        room.config.server.public_url.as_ref().map_or("", |url| url.as_str().trim_end_matches('/'));
-    let target = request
-        .uri()
-        .path_and_query()
-        .map_or_else(|| format!("/in/{}", source.name), ToString::to_string);
-    format!("{base}{target}")
 }
 
 fn unauthentic() -> Problem {

@@ -1,13 +1,21 @@
 //! The test program: the whole of callbox, one module per capability.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::print_stderr,
     reason = "a test that is surprised has failed, and says so at once"
 )]
 
+mod ask;
+mod authenticate;
 mod deliver;
 mod demo;
+mod durable;
+mod operate;
+mod receive;
+mod refuse;
 mod replay;
+mod store;
 mod support;
 mod vendors;
