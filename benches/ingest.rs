@@ -22,6 +22,10 @@ use callbox::clock::{Clock, SystemClock};
 use inbox::Inbox;
 use load::Measured;
 
+/// The program's own allocator, so that the bench measures what runs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const CONNECTIONS: &[usize] = &[1, 64, 256];
 const ROUNDS: u32 = 3; // each case's time is cut in so many parts, so that a slow moment of the machine hits all alike
 

@@ -21,6 +21,10 @@ use crate::store::sqlite::SqliteStore;
 /// How long attempts under way may take to end once we stop.
 const ATTEMPTS_GRACE: Duration = Duration::from_secs(10);
 
+/// How long we go on accepting once we stop, telling everybody who asks to come on another connection. A vendor that keeps
+/// its connection for the next callback hears of it so, instead of finding the connection cut off under its request.
+const FAREWELL: Duration = Duration::from_millis(500);
+
 /// Time and chance: the machine's, or a test's.
 #[derive(Debug)]
 pub struct Surroundings {
@@ -55,6 +59,7 @@ pub struct App {
     worker: DeliveryWorker,
     store: Arc<dyn Store>,
     health: Arc<Health>,
+    clock: Arc<dyn Clock>,
 }
 
 /// Opens the store, binds the listeners and puts everything together.
@@ -92,10 +97,10 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
         receiver,
         store: Arc::clone(&store),
         board,
-        clock,
+        clock: Arc::clone(&clock),
         health: Arc::clone(&health),
     };
-    Ok(App { listeners, room: Arc::new(Room::new(doors)), worker, store, health })
+    Ok(App { listeners, room: Arc::new(Room::new(doors)), worker, store, health, clock })
 }
 
 impl App {
@@ -114,7 +119,7 @@ impl App {
     /// Runs until `stop`. Then: ready no more, deliveries end, requests end, everything is written, the store is closed.
     /// `hurry` cuts the waiting short; nothing that was acknowledged depends on it.
     pub async fn run_until(self, stop: CancellationToken, hurry: CancellationToken) -> Result<()> {
-        let Self { listeners, room, worker, store, health } = self;
+        let Self { listeners, room, worker, store, health, clock } = self;
         let (stop_delivering, stop_accepting) =
             (CancellationToken::new(), CancellationToken::new());
         let mut worker = tokio::spawn(worker.run(stop_delivering.clone(), ATTEMPTS_GRACE));
@@ -124,7 +129,7 @@ impl App {
             health.stop();
             stop_delivering.cancel();
             tokio::select! {
-                _ = &mut worker => {}
+                _ = async { tokio::join!(&mut worker, clock.sleep(FAREWELL)) } => {}
                 () = hurry.cancelled() => worker.abort(),
             }
             stop_accepting.cancel();

@@ -21,10 +21,7 @@ use crate::domain::event::{Draft, EventType, TimeBasis};
 use crate::domain::id::{CallbackId, DeliveryId, EventId, IdMaker};
 use crate::domain::source::Source;
 use crate::store::{Appended, Intake, Kept, NewCallback, NewEvent, StoreError};
-use crate::vendor::{self, Authentic, Reading, authenticity};
-
-/// The most events that one callback may hold; one with more is quarantined.
-const EVENTS_MAX: usize = 10_000;
+use crate::vendor::{self, Authentic, EVENTS_MAX, Reading, authenticity};
 
 /// What takes callbacks in.
 #[derive(Debug)]
@@ -59,7 +56,8 @@ pub struct Accepted {
 }
 
 impl<S: Intake + ?Sized> Receiver<S> {
-    /// Takes a callback in. Only `Ok` may be answered 2xx: then it is committed and synced.
+    /// Takes a callback in. Only `Ok` may be answered 2xx: then it is committed and synced. `public_url` is what vendors call,
+    /// up to where the callback's path begins.
     pub async fn accept(
         &self,
         source: &Source,

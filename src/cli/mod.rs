@@ -7,7 +7,7 @@ mod embedded;
 pub mod keys;
 pub mod replay;
 pub mod serve;
-mod stage;
+pub mod stage;
 mod target;
 
 use std::process::ExitCode;

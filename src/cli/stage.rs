@@ -12,7 +12,7 @@ use crate::replay::fixture::{Expectation, Fixture};
 ///
 /// A fixture is sent to the source that its request line names; without one, to a source of its vendor's name. Of several fixtures
 /// that settle the same source, the last one's word stands.
-pub(super) fn stage(chain: &[Arc<Fixture>], folder: &Path) -> anyhow::Result<Config> {
+pub fn stage(chain: &[Arc<Fixture>], folder: &Path) -> anyhow::Result<Config> {
     let mut sources = Map::new();
     for fixture in chain {
         for name in names(fixture) {

@@ -6,6 +6,7 @@ mod environment;
 mod headers;
 mod judge;
 mod load;
+mod mapping;
 mod mistakes;
 mod raw;
 mod reference;

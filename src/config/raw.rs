@@ -1,8 +1,11 @@
 //! The configuration file as it is written: every key there is, each with its place in the file, nothing judged yet.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use toml::{Spanned, Value};
 
 /// A text with its place in the file.
@@ -73,6 +76,7 @@ pub(super) struct RawSource {
     pub(super) unauthentic_answer: Option<Spanned<u16>>,
     pub(super) unauthentic_keep: RawQuota,
     pub(super) rate: Option<Anything>,
+    pub(super) mapping: Option<Spanned<RawMapping>>,
 }
 
 /// Every key that some scheme has; which scheme has which is judged in `schemes`.
@@ -90,6 +94,78 @@ pub(super) struct RawScheme {
     pub(super) timestamp_header: Option<Text>,
     pub(super) tolerance: Option<Text>,
     pub(super) networks: Option<Spanned<Vec<Text>>>,
+}
+
+/// One place, or several of which the first that has a value wins.
+pub(super) type Places = Spanned<RawPlaces>;
+
+#[derive(Debug)]
+pub(super) enum RawPlaces {
+    One(String),
+    Several(Vec<Text>),
+}
+
+/// Reads either form. An untagged enum would lose the places in the file.
+impl<'de> Deserialize<'de> for RawPlaces {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrSeveral;
+        impl<'de> Visitor<'de> for OneOrSeveral {
+            type Value = RawPlaces;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a place in quotes, or a list of places")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<RawPlaces, E> {
+                Ok(RawPlaces::One(text.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<RawPlaces, A::Error> {
+                let items = SeqAccessDeserializer::new(items);
+                Vec::deserialize(items).map(RawPlaces::Several)
+            }
+        }
+        deserializer.deserialize_any(OneOrSeveral)
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawMapping {
+    pub(super) each: Option<Text>,
+    pub(super) takes_get: bool,
+    pub(super) types: BTreeMap<Text, Text>,
+    pub(super) statuses: BTreeMap<Text, Text>,
+    pub(super) time_format: Option<Text>,
+    pub(super) duplicate_key: Option<Text>,
+    pub(super) r#type: Option<Places>,
+    pub(super) id: Option<Places>,
+    pub(super) subject: Option<Places>,
+    pub(super) time: Option<Places>,
+    pub(super) status: Option<Places>,
+    pub(super) status_detail: Option<Places>,
+    pub(super) channel: Option<Places>,
+    pub(super) direction: Option<Places>,
+    pub(super) conversation: Option<Places>,
+    pub(super) client_ref: Option<Places>,
+    pub(super) batch_ref: Option<Places>,
+    pub(super) reply_to: Option<Places>,
+    pub(super) account: Option<Places>,
+    pub(super) sub_account: Option<Places>,
+    pub(super) instance: Option<Places>,
+    pub(super) from_id: Option<Places>,
+    pub(super) from_phone: Option<Places>,
+    pub(super) from_name: Option<Places>,
+    pub(super) to_id: Option<Places>,
+    pub(super) to_phone: Option<Places>,
+    pub(super) to_name: Option<Places>,
+    pub(super) text: Option<Places>,
+    pub(super) content_type: Option<Places>,
+    pub(super) media_url: Option<Places>,
+    pub(super) media_mime: Option<Places>,
+    pub(super) media_filename: Option<Places>,
+    pub(super) error_code: Option<Places>,
+    pub(super) error_reason: Option<Places>,
 }
 
 #[derive(Debug, Default, Deserialize)]

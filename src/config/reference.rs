@@ -11,8 +11,8 @@ mod tests {
 
     use super::*;
     use crate::config::raw::{
-        RawAnswer, RawApi, RawConfig, RawDestination, RawKey, RawQuota, RawRetention, RawScheme,
-        RawServer, RawSource, RawStore,
+        RawAnswer, RawApi, RawConfig, RawDestination, RawKey, RawMapping, RawQuota, RawRetention,
+        RawScheme, RawServer, RawSource, RawStore,
     };
     use crate::config::{Config, Environment};
 
@@ -51,14 +51,19 @@ mod tests {
             ("[sources.example]", keys_of::<RawScheme>()),
             ("[sources.example]", keys_of::<RawAnswer>()),
             ("[sources.example]", keys_of::<RawQuota>()),
+            ("[sources.parcelbot.mapping]", keys_of::<RawMapping>()),
             ("[destinations.example]", keys_of::<RawDestination>()),
         ];
         for (header, keys) in table {
             assert!(!keys.is_empty(), "{header}");
             for key in keys {
                 let as_key = section(header).contains(&format!("{key} = "));
-                let as_section =
-                    page.contains(&format!("[{}.{key}", header.trim_matches(['[', ']'])));
+                let mut segments = header.trim_matches(['[', ']']).split('.');
+                let family = format!("[{}.", segments.next().unwrap());
+                let as_section = page.lines().any(|line| {
+                    let path = line.strip_prefix(&family).and_then(|rest| rest.strip_suffix(']'));
+                    path.is_some_and(|path| path.split('.').any(|segment| segment == key))
+                });
                 assert!(as_key || as_section, "{header} {key}");
             }
         }

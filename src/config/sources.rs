@@ -7,6 +7,7 @@ use toml::Spanned;
 use url::Url;
 
 use super::judge::Judge;
+use super::mapping;
 use super::mistakes::did_you_mean;
 use super::raw::{RawAnswer, RawQuota, RawSource, Text};
 use super::schemes::schemes;
@@ -58,13 +59,18 @@ fn source(
         }
     };
     let timezone = timezone(name, raw.timezone.as_ref(), vendor, judge);
+    let mapping = mapping::of_source(name, raw, vendor, judge);
     no_rate?;
     Some(Source {
         name: read_name?,
         vendor: vendor.code(),
         auth: auth?,
         max_body: max_body?,
-        reading: ReadSettings { timezone: timezone?, decode_escapes: raw.decode_escapes },
+        reading: ReadSettings {
+            timezone: timezone?,
+            decode_escapes: raw.decode_escapes,
+            mapping: mapping?,
+        },
         answer: answer?,
         answers: answers?,
         unauthentic_answer: unauthentic_answer?,

@@ -260,3 +260,142 @@ fn keep_party(known: &mut Option<Party>, new: Option<&Party>) {
     keep_first(&mut known.phone, new.phone.as_ref());
     keep_first(&mut known.name, new.name.as_ref());
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::event::{Data, MessagePart, Status, TimeBasis, When};
+
+    /// An event about the message `m`, which happened so many seconds after the beginning.
+    fn event(kind: EventType, channel: Option<Channel>, second: u8) -> Draft {
+        let message = MessagePart { id: "m".to_owned(), ..MessagePart::default() };
+        Draft {
+            kind,
+            subject: Some(message.id.clone()),
+            when: When { at: at(second), basis: TimeBasis::Vendor },
+            duplicate_key: String::new(),
+            data: Data { channel, message: Some(message), ..Data::default() },
+        }
+    }
+
+    fn at(second: u8) -> Time {
+        Time::from_millis(i64::from(second) * 1_000)
+    }
+
+    fn folded(events: &[Draft]) -> Message {
+        let mut message = Message::about(&"shop".parse().unwrap(), &events[0]).unwrap();
+        for event in events {
+            message.fold(event, at(255));
+        }
+        message
+    }
+
+    /// Receipts over up to two channels, and the same ones in another order, some of them repeated.
+    fn receipts() -> impl Strategy<Value = (Vec<Draft>, Vec<Draft>)> {
+        let channel = prop_oneof![Just(Some(Channel::Whatsapp)), Just(Some(Channel::Sms))];
+        let receipt = (prop::sample::select(State::ALL.to_vec()), channel, any::<u8>())
+            .prop_map(|(state, channel, second)| event(state.into(), channel, second));
+        prop::collection::vec(receipt, 1..8).prop_flat_map(|receipts| {
+            let repeated = prop::collection::vec(prop::sample::select(receipts.clone()), 0..8);
+            let other = (Just(receipts.clone()), repeated)
+                .prop_map(|(receipts, repeated)| [receipts, repeated].concat())
+                .prop_shuffle();
+            (Just(receipts), other)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn receipts_fold_to_the_same_in_any_order_and_with_any_repetition((one, other) in receipts()) {
+            let (one, other) = (folded(&one), folded(&other));
+            prop_assert_eq!(one.state(), other.state());
+            prop_assert_eq!(one.contradictory(), other.contradictory());
+            prop_assert_eq!(one.times, other.times);
+            prop_assert_eq!(one.legs, other.legs);
+        }
+
+        #[test]
+        fn the_state_is_the_highest_rung_and_each_rung_has_its_earliest_time((receipts, _) in receipts()) {
+            let message = folded(&receipts);
+            let states = || receipts.iter().filter_map(|receipt| receipt.kind.state());
+            prop_assert_eq!(message.state(), states().max());
+            for state in states() {
+                let of_state = receipts.iter().filter(|receipt| receipt.kind.state() == Some(state));
+                let earliest = of_state.map(|receipt| receipt.when.at).min();
+                prop_assert_eq!(message.times.get(state.as_str()).copied(), earliest);
+            }
+            let reported = |channel, wanted: &[State]| {
+                let mut of_channel = receipts.iter().filter(|receipt| receipt.data.channel == channel);
+                of_channel.any(|receipt| receipt.kind.state().is_some_and(|state| wanted.contains(&state)))
+            };
+            let contradictory = [Some(Channel::Whatsapp), Some(Channel::Sms)].into_iter().any(|channel| {
+                reported(channel, &[State::Failed]) && reported(channel, &[State::Delivered, State::Read])
+            });
+            prop_assert_eq!(message.contradictory(), contradictory);
+        }
+    }
+
+    #[test]
+    fn what_is_no_receipt_folds_as_the_contract_says() {
+        use EventType as Type;
+        let table: [(&[Type], Option<State>, &[&str]); 10] = [
+            (&[Type::MessageReceived], None, &["received"]),
+            (&[Type::MessageReceived, Type::MessageRead], Some(State::Read), &["read", "received"]),
+            (&[Type::MessageAccepted], Some(State::Queued), &["queued"]),
+            (&[Type::MessageAccepted, Type::MessageSent], Some(State::Sent), &["queued", "sent"]),
+            (&[Type::MessageEchoed], Some(State::Sent), &["sent"]),
+            (&[Type::MessageStatusUnknown], None, &[]),
+            (&[Type::MessageEdited], None, &[]),
+            (&[Type::MessageDeleted], None, &[]),
+            (&[Type::MessageReaction], None, &[]),
+            (
+                &[Type::MessageDelivered, Type::MessageDeleted],
+                Some(State::Delivered),
+                &["delivered"],
+            ),
+        ];
+        for (kinds, state, times) in table {
+            let events: Vec<Draft> = kinds.iter().map(|kind| event(*kind, None, 1)).collect();
+            let message = folded(&events);
+            assert_eq!(message.state(), state, "{kinds:?}");
+            assert_eq!(message.times.keys().collect::<Vec<_>>(), times, "{kinds:?}");
+            assert!(!message.contradictory(), "{kinds:?}");
+        }
+    }
+
+    #[test]
+    fn an_echo_or_an_accepted_one_reaches_what_the_vendor_says_if_that_is_higher() {
+        let table = [
+            (EventType::MessageEchoed, State::Delivered, State::Delivered),
+            (EventType::MessageEchoed, State::Queued, State::Sent),
+            (EventType::MessageAccepted, State::Sent, State::Sent),
+            (EventType::MessageAccepted, State::Failed, State::Failed),
+        ];
+        for (kind, said, expected) in table {
+            let mut event = event(kind, None, 1);
+            let part = event.data.message.as_mut().unwrap();
+            part.status = Some(Status { state: Some(said), ..Status::default() });
+            assert_eq!(folded(&[event]).state(), Some(expected), "{kind} {said}");
+        }
+    }
+
+    #[test]
+    fn the_first_conversation_stays_and_the_latest_error_counts() {
+        let mut events = Vec::new();
+        for (second, conversation, code) in
+            [(5, "+12025550188", "1"), (9, "other", "2"), (7, "third", "3")]
+        {
+            let mut event = event(EventType::MessageFailed, None, second);
+            let part = event.data.message.as_mut().unwrap();
+            part.conversation = Some(conversation.to_owned());
+            part.error =
+                Some(MessageError { code: Some(code.to_owned()), ..MessageError::default() });
+            events.push(event);
+        }
+        let message = folded(&events);
+        assert_eq!(message.conversation.as_deref(), Some("+12025550188"));
+        assert_eq!(message.error.unwrap().1.code.as_deref(), Some("2"));
+    }
+}

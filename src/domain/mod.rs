@@ -13,6 +13,7 @@ pub mod event_type;
 pub mod fairness;
 pub mod glob;
 pub mod id;
+pub mod mapping;
 pub mod message;
 pub mod message_part;
 pub mod name;

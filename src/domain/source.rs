@@ -1,12 +1,14 @@
 //! A configured sender: how it proves itself, how its callbacks are read, and what it is answered.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::event_type::EventType;
+use super::mapping::Mapping;
 use super::name::Name;
 use super::secret::Secret;
 
@@ -43,6 +45,8 @@ pub struct ReadSettings {
     pub timezone: TimeZone,
     /// Whether a literal `\U0001F600` in a text is read as the character it names.
     pub decode_escapes: bool,
+    /// Where everything is found, for a vendor that is described in the configuration alone.
+    pub mapping: Option<Arc<Mapping>>,
 }
 
 /// A source's own acknowledgement. What is absent is as usual: 200, `application/json`, ids of callback and events.

@@ -68,8 +68,11 @@ impl Body {
             let allowed =
                 TIME_MIN.saturating_add(Duration::from_secs(1).saturating_mul(extra)).min(TIME_MAX);
             let left = allowed.saturating_sub(clock.elapsed().saturating_sub(start));
-            let next =
-                tokio::time::timeout(left, self.0.next()).await.map_err(|_| NoBody::TooSlow)?;
+            let next = tokio::select! {
+                biased;
+                next = self.0.next() => next,
+                () = clock.sleep(left) => return Err(NoBody::TooSlow),
+            };
             let Some(chunk) = next else { break };
             let chunk = chunk.map_err(|_| NoBody::BrokenOff)?;
             total = total.saturating_add(chunk.len());

@@ -141,7 +141,11 @@ mod tests {
             vendor: "wessaal",
             auth,
             max_body: 1,
-            reading: ReadSettings { timezone: jiff::tz::TimeZone::UTC, decode_escapes: false },
+            reading: ReadSettings {
+                timezone: jiff::tz::TimeZone::UTC,
+                decode_escapes: false,
+                mapping: None,
+            },
             answer: Answer::default(),
             answers: std::collections::BTreeMap::new(),
             unauthentic_answer: 401,

@@ -73,7 +73,8 @@ fn find<'a>(room: &'a Room, request: &HttpRequest) -> Result<&'a Source, Problem
 }
 
 fn allowed(source: &Source, request: &HttpRequest) -> Result<(), Problem> {
-    let takes_get = vendor::find(source.vendor).is_some_and(vendor::Vendor::takes_get);
+    let takes_get =
+        vendor::find(source.vendor).is_some_and(|vendor| vendor.takes_get(&source.reading));
     if request.method() == Method::POST || (takes_get && request.method() == Method::GET) {
         return Ok(());
     }

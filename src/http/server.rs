@@ -5,6 +5,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::ConnectionType;
+use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, HttpServer, web};
 use tokio_util::sync::CancellationToken;
 
@@ -136,22 +140,25 @@ pub async fn serve(
 ) -> io::Result<()> {
     let room = web::Data::from(room);
     let shared = room.clone();
-    let vendors =
-        HttpServer::new(move || App::new().app_data(shared.clone()).configure(routes::vendors))
-            .client_request_timeout(HEAD_TIME)
-            .keep_alive(IDLE_TIME)
-            .shutdown_timeout(STOP_SECONDS)
-            .disable_signals()
-            .listen(listeners.vendors)?
-            .run();
-    let api = HttpServer::new(move || App::new().app_data(room.clone()).configure(routes::api))
-        .workers(1)
-        .client_request_timeout(HEAD_TIME)
-        .keep_alive(IDLE_TIME)
-        .shutdown_timeout(STOP_SECONDS)
-        .disable_signals()
-        .listen(listeners.api)?
-        .run();
+    let vendors = HttpServer::new(move || {
+        App::new().app_data(shared.clone()).wrap(from_fn(take_leave)).configure(routes::vendors)
+    })
+    .client_request_timeout(HEAD_TIME)
+    .keep_alive(IDLE_TIME)
+    .shutdown_timeout(STOP_SECONDS)
+    .disable_signals()
+    .listen(listeners.vendors)?
+    .run();
+    let api = HttpServer::new(move || {
+        App::new().app_data(room.clone()).wrap(from_fn(take_leave)).configure(routes::api)
+    })
+    .workers(1)
+    .client_request_timeout(HEAD_TIME)
+    .keep_alive(IDLE_TIME)
+    .shutdown_timeout(STOP_SECONDS)
+    .disable_signals()
+    .listen(listeners.api)?
+    .run();
     let (vendors_handle, api_handle) = (vendors.handle(), api.handle());
     let stopper = async move {
         stop.cancelled().await;
@@ -166,4 +173,17 @@ pub async fn serve(
     };
     let ((), vendors, api) = tokio::join!(stopper, vendors, api);
     vendors.and(api)
+}
+
+/// Once we stop, every answer says that its connection takes no further request.
+async fn take_leave(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let room = request.app_data::<web::Data<Room>>().cloned();
+    let mut response = next.call(request).await?;
+    if room.is_some_and(|room| room.health.is_stopping()) {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
+    Ok(response)
 }

@@ -3,6 +3,7 @@
 //! A new vendor is one file (or folder), its fixtures, and one line in [`VENDORS`].
 
 pub mod authenticity;
+pub mod generic;
 pub mod read;
 pub mod wachat;
 pub mod wavecell;
@@ -17,8 +18,16 @@ use crate::domain::event::Draft;
 use crate::domain::source::ReadSettings;
 
 /// Every vendor there is. Routes, configuration and tests come from this list.
-pub static VENDORS: &[&dyn Vendor] =
-    &[&wachat::Wachat, &wavecell::Wavecell, &wessaal::Wessaal, &whautochat::Whautochat];
+pub static VENDORS: &[&dyn Vendor] = &[
+    &wachat::Wachat,
+    &wavecell::Wavecell,
+    &wessaal::Wessaal,
+    &whautochat::Whautochat,
+    &generic::Generic,
+];
+
+/// The most events that one callback may hold; one with more is quarantined.
+pub const EVENTS_MAX: usize = 10_000;
 
 /// The vendor with this code.
 #[must_use]
@@ -41,8 +50,13 @@ pub trait Vendor: Send + Sync {
         "UTC"
     }
 
-    /// Whether a `GET` can be a callback of this vendor's.
-    fn takes_get(&self) -> bool {
+    /// Whether its callbacks are described in the configuration, by a source's `mapping`, and not in code.
+    fn reads_by_mapping(&self) -> bool {
+        false
+    }
+
+    /// Whether a `GET` can be a callback of a source with these settings.
+    fn takes_get(&self, _settings: &ReadSettings) -> bool {
         false
     }
 

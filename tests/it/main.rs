@@ -7,9 +7,16 @@
     reason = "a test that is surprised has failed, and says so at once"
 )]
 
+mod ask;
+mod authenticate;
 mod deliver;
 mod demo;
+mod durable;
+mod operate;
+mod receive;
+mod refuse;
 mod replay;
 mod reprocess;
+mod store;
 mod support;
 mod vendors;

@@ -4,7 +4,9 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
+use callbox::cli::stage::stage;
 use callbox::clock::Time;
 use callbox::domain::callback::{Callback, Head};
 use callbox::domain::event::{Draft, Event, TimeBasis};
@@ -13,7 +15,6 @@ use callbox::domain::source::{ReadSettings, Scheme};
 use callbox::replay::compare::compare;
 use callbox::replay::fixture::{self, Expectation, Fixture};
 use callbox::vendor::{self, Reading, authenticity};
-use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -82,14 +83,16 @@ fn read(fixture: &Fixture) -> Reading {
     let vendor = vendor::find(fixture.vendor).unwrap();
     let source = fixture.expectation.as_ref().map(|expectation| expectation.source.clone());
     let source = source.unwrap_or_default();
-    let timezone = source
-        .get("timezone")
-        .map_or(vendor.default_timezone(), |zone| zone.as_str().expect("the timezone is a text"));
-    let decode_escapes = source.get("decode_escapes").and_then(Value::as_bool).unwrap_or(false);
-    let settings = ReadSettings { timezone: TimeZone::get(timezone).unwrap(), decode_escapes };
     let callback = callback(fixture, &source);
     let authentic = authenticity::check(&[Scheme::None], &callback, "").unwrap();
-    vendor.read(&authentic, &settings)
+    vendor.read(&authentic, &settings(fixture))
+}
+
+/// How the fixture's source reads, as the configuration has it that a replay would make of the fixture.
+fn settings(fixture: &Fixture) -> ReadSettings {
+    let config = stage(&[Arc::new(fixture.clone())], Path::new("no-folder")).unwrap();
+    let mut sources = config.sources.into_iter();
+    sources.find(|source| source.vendor == fixture.vendor).unwrap().reading
 }
 
 fn callback(fixture: &Fixture, source: &Map<String, Value>) -> Callback {

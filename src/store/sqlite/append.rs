@@ -16,13 +16,29 @@ use crate::store::{Appended, Intake, Kept, NewCallback, NewEvent, NewReading, Re
 #[async_trait]
 impl Intake for SqliteStore {
     async fn append(&self, callback: NewCallback) -> Result<Appended, StoreError> {
-        self.writer()?.write(Patience::None, move |connection| append(connection, &callback)).await
+        let written = Written::of(&callback)?;
+        let step = move |connection: &Connection| append(connection, &callback, &written);
+        self.writer()?.write(Patience::None, step).await
     }
 
     async fn reread(&self, reading: NewReading) -> Result<Option<Reread>, StoreError> {
         self.writer()?
             .write(Patience::Full, move |connection| reread::reread(connection, &reading))
             .await
+    }
+}
+
+/// What the writing thread need not make itself.
+struct Written {
+    headers: String,
+    body_sha256: [u8; 32],
+}
+
+impl Written {
+    fn of(new: &NewCallback) -> Result<Self, StoreError> {
+        let headers = serde_json::to_string(&new.callback.head.headers);
+        let headers = headers.map_err(|error| StoreError::Failed(error.to_string()))?;
+        Ok(Self { headers, body_sha256: Sha256::digest(&new.callback.body).into() })
     }
 }
 
@@ -36,7 +52,11 @@ pub(super) struct Origin<'a> {
 }
 
 /// Keeps a callback with all that came of it.
-pub(super) fn append(connection: &Connection, new: &NewCallback) -> Result<Appended, Error> {
+fn append(
+    connection: &Connection,
+    new: &NewCallback,
+    written: &Written,
+) -> Result<Appended, Error> {
     let callback = &new.callback;
     let appended = match &new.kept {
         Kept::Events(events) => {
@@ -50,7 +70,7 @@ pub(super) fn append(connection: &Connection, new: &NewCallback) -> Result<Appen
         Kept::Events(_) => None,
         Kept::Quarantined(reason) | Kept::Unauthentic(reason, _) => Some(reason.as_str()),
     };
-    insert_callback(connection, new, &appended, reason)?;
+    insert_callback(connection, new, written, &appended, reason)?;
     drift::write(connection, &callback.source, &new.drift)?;
     tally::count(connection, callback, appended.outcome, reason)?;
     if let Kept::Unauthentic(_, quota) = &new.kept {
@@ -228,13 +248,12 @@ pub(super) fn write_message(
 fn insert_callback(
     connection: &Connection,
     new: &NewCallback,
+    written: &Written,
     appended: &Appended,
     reason: Option<&str>,
 ) -> Result<(), Error> {
     let callback = &new.callback;
     let head = &callback.head;
-    let headers = serde_json::to_string(&head.headers)
-        .map_err(|error| Error::ToSqlConversionFailure(Box::new(error)))?;
     let events: Vec<u8> = appended.events.iter().flat_map(|id| id.to_bytes()).collect();
     connection
         .prepare_cached(
@@ -252,10 +271,10 @@ fn insert_callback(
             head.method,
             head.path,
             head.query,
-            headers,
+            written.headers,
             head.remote.map(|address| address.to_string()),
             new.token_hash,
-            Sha256::digest(&callback.body).as_slice(),
+            written.body_sha256,
             callback.body.as_ref(),
         ])?;
     Ok(())

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use super::open::{OpenError, reader};
 use crate::clock::{Clock, Time};
 
-/// How long the start waits for the look at a file that was not closed cleanly.
+/// How long the start waits for the look at the pages.
 const LOOK_MAX: Duration = Duration::from_secs(1);
 
 /// SQLite's own instructions between two looks at the clock.
@@ -48,13 +48,12 @@ pub(super) fn look(
     match found {
         Ok(None) => Ok(Look::Whole),
         Ok(Some(found)) => Err(OpenError::Damaged { path: path.to_owned(), found }),
-        Err(error) => match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::OperationInterrupted) => Ok(Look::CutShort),
-            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
-                Err(OpenError::Damaged { path: path.to_owned(), found: error.to_string() })
-            }
-            _ => Err(error.into()),
-        },
+        Err(error)
+            if error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted) =>
+        {
+            Ok(Look::CutShort)
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

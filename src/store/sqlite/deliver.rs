@@ -108,7 +108,7 @@ impl Outbox for SqliteStore {
     ) -> Result<(), StoreError> {
         let destination = destination.clone();
         let change = move |connection: &Connection| {
-            let changed = match paused {
+            let changed = match &paused {
                 None => connection
                     .execute("DELETE FROM paused WHERE destination = ?1", [destination.as_str()]),
                 Some(reason) => connection.execute(

@@ -52,20 +52,15 @@ struct Ways {
 impl SqliteStore {
     /// Opens the database at `path`, or makes it.
     pub fn open(path: &Path, clock: &Arc<dyn Clock>, random: &Random) -> Result<Self, OpenError> {
-        let mut opened = open::open(path, random)?;
+        let opened = open::open(path, clock, random)?;
         check::clock(&opened.writer, clock.now())?;
-        let look = if opened.unclean {
-            check::look(&mut opened.writer, path, clock)?
-        } else {
-            Look::Whole
-        };
         let start = |source| OpenError::File { path: path.to_owned(), source };
         let (readers, mut threads) = Readers::start(path, clock)?;
         let (writer, thread) = Writer::start(opened.writer).map_err(start)?;
         threads.push(thread);
-        let damage = match look {
-            Look::Whole => Damage::default(),
-            Look::CutShort => check::beside_the_service(path).map_err(start)?,
+        let damage = match opened.look {
+            Look::CutShort if opened.unclean => check::beside_the_service(path).map_err(start)?,
+            Look::CutShort | Look::Whole => Damage::default(),
         };
         Ok(Self {
             ways: RwLock::new(Some(Ways { writer: Arc::new(writer), readers: Arc::new(readers) })),

@@ -3,11 +3,15 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::check::{self, Look};
 use super::schema;
+use crate::clock::Clock;
 use crate::random::Random;
 
 /// The first SQLite without the bug that loses commits when a checkpoint races a writer.
@@ -71,9 +75,11 @@ pub enum OpenError {
     },
     /// A newer release wrote it.
     #[error(
-        "the store is of a newer callbox (its version is {found}, this one knows {known}): start that release"
+        "{path} is of a newer callbox (its version is {found}, this one knows {known}): start that release"
     )]
     Newer {
+        /// The database.
+        path: PathBuf,
         /// The file's version.
         found: i64,
         /// Ours.
@@ -95,6 +101,19 @@ pub enum OpenError {
     Sqlite(#[from] rusqlite::Error),
 }
 
+impl OpenError {
+    /// The same, told as what it is if SQLite met what can't be in a sound file.
+    fn seen_at(self, path: &Path) -> Self {
+        if let Self::Sqlite(error) = &self
+            && let Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) =
+                error.sqlite_error_code()
+        {
+            return Self::Damaged { path: path.to_owned(), found: error.to_string() };
+        }
+        self
+    }
+}
+
 /// What belongs to one open store besides its connections.
 #[derive(Debug)]
 pub(super) struct Opened {
@@ -106,10 +125,16 @@ pub(super) struct Opened {
     pub(super) lock: File,
     /// Whether the last stop was not a clean one.
     pub(super) unclean: bool,
+    /// How far the look at its pages came.
+    pub(super) look: Look,
 }
 
 /// Opens the store's file, or makes it.
-pub(super) fn open(path: &Path, random: &Random) -> Result<Opened, OpenError> {
+pub(super) fn open(
+    path: &Path,
+    clock: &Arc<dyn Clock>,
+    random: &Random,
+) -> Result<Opened, OpenError> {
     if rusqlite::version_number() < SQLITE_MIN {
         return Err(OpenError::OldSqlite(rusqlite::version()));
     }
@@ -123,16 +148,31 @@ pub(super) fn open(path: &Path, random: &Random) -> Result<Opened, OpenError> {
     if !existed && key_path.exists() {
         return Err(OpenError::Lost { database: path.to_owned(), marker: key_path });
     }
-    let mut writer = writer(path, existed)?;
-    schema::migrate(&mut writer)?;
+    let (connection, seen) =
+        sound_writer(path, existed, clock).map_err(|error| error.seen_at(path))?;
     // The key comes after the tables: it is what shows, at a later start, that there was data.
     let key = key(&key_path, directory, random)?;
-    let unclean = existed && meta(&writer, "stopped")?.as_deref() != Some("cleanly");
-    set_meta(&writer, "stopped", "not yet")?;
-    Ok(Opened { writer, key, lock, unclean })
+    let unclean = existed && meta(&connection, "stopped")?.as_deref() != Some("cleanly");
+    set_meta(&connection, "stopped", "not yet")?;
+    Ok(Opened { writer: connection, key, lock, unclean, look: seen })
 }
 
-/// The one connection that writes.
+/// The one connection that writes, to a file that is ours, whole as far as a second shows, and has today's tables.
+fn sound_writer(
+    path: &Path,
+    existed: bool,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Connection, Look), OpenError> {
+    let mut writer = writer(path, existed)?;
+    // Until all is known to be well, not even the log is folded in: a file that is refused is left as it is.
+    writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    let look = if existed { check::look(&mut writer, path, clock)? } else { Look::Whole };
+    schema::migrate(&mut writer, path)?;
+    writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    Ok((writer, look))
+}
+
+/// The one connection that writes, with its settings.
 fn writer(path: &Path, existed: bool) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
@@ -188,16 +228,9 @@ pub(super) fn reader(path: &Path) -> Result<Connection, rusqlite::Error> {
     Ok(connection)
 }
 
-/// Whether an existing file is ours and whole, as far as a glance tells.
+/// Whether an existing file is ours.
 fn identify(connection: &Connection, path: &Path) -> Result<(), OpenError> {
-    let damaged = |error: rusqlite::Error| match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => {
-            OpenError::Damaged { path: path.to_owned(), found: error.to_string() }
-        }
-        _ => OpenError::Sqlite(error),
-    };
-    let id: i32 =
-        connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(damaged)?;
+    let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     if id != schema::APPLICATION_ID {
         return Err(OpenError::Foreign(path.to_owned()));
     }

@@ -1,5 +1,7 @@
 //! The tables, and how an older file becomes today's: one step for each `user_version`, each in one transaction.
 
+use std::path::Path;
+
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::open::OpenError;
@@ -171,11 +173,11 @@ const SECOND: &str = "
 ";
 
 /// Brings the file to today's tables. A file of a newer release is refused, and left as it is.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let done = usize::try_from(version).unwrap_or(usize::MAX);
     if done > TODAY {
-        return Err(OpenError::Newer { found: version, known: TODAY });
+        return Err(OpenError::Newer { path: path.to_owned(), found: version, known: TODAY });
     }
     for (number, step) in STEPS.iter().enumerate().skip(done) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

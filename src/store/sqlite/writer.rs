@@ -20,16 +20,48 @@ const GROUP_MAX: usize = 512;
 /// Pages in the log from which it is folded into the database after a group: 4 KiB each.
 const CHECKPOINT_PAGES: i32 = 4_000;
 
-/// What a step does in the transaction; gives back what tells the caller.
-type Step = Box<dyn FnOnce(&Connection) -> (Result<(), StoreError>, Tell) + Send>;
+/// One caller's write: what it does in the transaction, and whom to tell.
+trait Write: Send {
+    /// Does it. May be called again, after a rollback. Whether it went well.
+    fn run(&mut self, connection: &Connection) -> bool;
 
-/// Tells a caller how its step ended, once its group is on disk or is not.
-type Tell = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+    /// Tells the caller how it ended, once its group is on disk or is not.
+    fn tell(self: Box<Self>, commit: Result<(), StoreError>);
+}
+
+struct Step<F, T> {
+    work: F,
+    done: Option<Result<T, StoreError>>,
+    tell: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<F, T> Write for Step<F, T>
+where
+    F: FnMut(&Connection) -> Result<T, rusqlite::Error> + Send,
+    T: Send,
+{
+    fn run(&mut self, connection: &Connection) -> bool {
+        let done = (self.work)(connection).map_err(|error| understand(&error));
+        self.done.insert(done).is_ok()
+    }
+
+    fn tell(self: Box<Self>, commit: Result<(), StoreError>) {
+        // A step that failed by itself has its own reason; one that was not reached has the group's.
+        let ended = match (self.done, commit) {
+            (Some(Err(own)), _) => Err(own),
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (Some(Ok(_)), Err(group)) => Err(group),
+            (None, commit) => Err(commit.err().unwrap_or(StoreError::Closed)),
+        };
+        // A caller that has gone does not want to know.
+        let _ = self.tell.send(ended);
+    }
+}
 
 /// The way to the writing thread.
 #[derive(Debug)]
 pub(super) struct Writer {
-    steps: mpsc::Sender<Step>,
+    steps: mpsc::Sender<Box<dyn Write>>,
 }
 
 /// Whether a caller waits for a place in the queue.
@@ -53,25 +85,15 @@ impl Writer {
         Ok((Self { steps }, thread))
     }
 
-    /// Does one step of work; returns once it is committed and synced, or not done at all.
+    /// Does one step of work; returns once it is committed and synced, or not done at all. A step is done again if its group
+    /// has to be, so it changes nothing but the database.
     pub(super) async fn write<T: Send + 'static>(
         &self,
         patience: Patience,
-        step: impl FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
+        step: impl FnMut(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (tell, told) = oneshot::channel::<Result<T, StoreError>>();
-        let boxed: Step = Box::new(move |connection| match step(connection) {
-            Ok(value) => {
-                let tell: Tell = Box::new(move |commit| drop(tell.send(commit.map(|()| value))));
-                (Ok(()), tell)
-            }
-            Err(error) => {
-                let error = understand(&error);
-                let own = error.clone();
-                let tell: Tell = Box::new(move |_| drop(tell.send(Err(own))));
-                (Err(error), tell)
-            }
-        });
+        let boxed = Box::new(Step { work: step, done: None, tell });
         match patience {
             Patience::Full => self.steps.send(boxed).await.map_err(|_| StoreError::Closed)?,
             Patience::None => self.steps.try_send(boxed).map_err(|error| match error {
@@ -79,10 +101,7 @@ impl Writer {
                 mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
             })?,
         }
-        // A group that failed drops what it did not get to.
-        let dropped =
-            || StoreError::Failed("the write was given up with others of its group".to_owned());
-        told.await.unwrap_or_else(|_| Err(dropped()))
+        told.await.unwrap_or(Err(StoreError::Closed))
     }
 
     /// Steps that wait for their turn.
@@ -120,7 +139,7 @@ impl Thread {
         Self { connection, log_pages }
     }
 
-    fn run(mut self, mut queue: mpsc::Receiver<Step>) {
+    fn run(self, mut queue: mpsc::Receiver<Box<dyn Write>>) {
         let mut group = Vec::with_capacity(GROUP_MAX);
         while queue.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
             self.commit(&mut group);
@@ -129,25 +148,47 @@ impl Thread {
         self.finish();
     }
 
-    /// Does a group of steps in one transaction, and tells every caller.
-    fn commit(&mut self, group: &mut Vec<Step>) {
-        let mut tells = Vec::with_capacity(group.len());
-        let result = self.connection.execute_batch("BEGIN IMMEDIATE").and_then(|()| {
-            for step in group.drain(..) {
-                tells.push(one(&self.connection, step)?);
-            }
-            self.connection.execute_batch("COMMIT")
-        });
-        let result = result.map_err(|error| {
+    /// Does a group of writes in one transaction, and tells every caller.
+    fn commit(&self, group: &mut Vec<Box<dyn Write>>) {
+        let committed = match self.together(group) {
+            Ok(true) => Ok(()),
+            // One of them failed, which is its caller's affair alone: the others are done again without it.
+            Ok(false) => self.one_by_one(group),
+            Err(error) => Err(error),
+        };
+        let committed = committed.map_err(|error| {
             self.roll_back();
-            tracing::error!(%error, store.writes = tells.len(), "a group of writes failed; none of it is kept");
+            tracing::error!(%error, store.writes = group.len(), "a group of writes failed; none of it is kept");
             understand(&error)
         });
-        // A group that failed as a whole may have left steps untouched: dropping them tells their callers too.
-        group.clear();
-        for tell in tells {
-            tell(result.clone());
+        for write in group.drain(..) {
+            write.tell(committed.clone());
         }
+    }
+
+    /// The usual way, without a savepoint for each: that would copy every page it touches. `false` if one of them failed, and
+    /// then nothing is done.
+    fn together(&self, group: &mut [Box<dyn Write>]) -> Result<bool, rusqlite::Error> {
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        if group.iter_mut().all(|write| write.run(&self.connection)) {
+            self.connection.prepare_cached("COMMIT")?.execute([])?;
+            return Ok(true);
+        }
+        self.roll_back();
+        Ok(false)
+    }
+
+    /// Each in a savepoint of its own, so that its failure is its caller's alone.
+    fn one_by_one(&self, group: &mut [Box<dyn Write>]) -> Result<(), rusqlite::Error> {
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        for write in group {
+            self.connection.prepare_cached("SAVEPOINT step")?.execute([])?;
+            if !write.run(&self.connection) {
+                self.connection.prepare_cached("ROLLBACK TO step")?.execute([])?;
+            }
+            self.connection.prepare_cached("RELEASE step")?.execute([])?;
+        }
+        self.connection.prepare_cached("COMMIT")?.execute([]).map(|_| ())
     }
 
     /// Leaves no transaction open; after most errors SQLite has rolled back already.
@@ -182,15 +223,4 @@ impl Thread {
             tracing::error!(%error, "the store did not close cleanly; the next start will look closer");
         }
     }
-}
-
-/// One step in a savepoint of its own, so that its failure is its caller's alone.
-fn one(connection: &Connection, step: Step) -> Result<Tell, rusqlite::Error> {
-    connection.prepare_cached("SAVEPOINT step")?.execute([])?;
-    let (done, tell) = step(connection);
-    if done.is_err() {
-        connection.prepare_cached("ROLLBACK TO step")?.execute([])?;
-    }
-    connection.prepare_cached("RELEASE step")?.execute([])?;
-    Ok(tell)
 }

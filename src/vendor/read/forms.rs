@@ -99,7 +99,11 @@ fn looks_urlencoded(body: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(is_of_a_name)
 }
 
-fn urlencoded(body: &[u8]) -> Result<Vec<(String, Value)>, String> {
+/// The pairs of an urlencoded form or query in their order, the first 1,000 of them. What is not UTF-8 is read as U+FFFD.
+///
+/// # Errors
+/// When they cannot be read; the error is a reason for the quarantine.
+pub fn urlencoded(body: &[u8]) -> Result<Vec<(String, Value)>, String> {
     let ampersands = body.iter().enumerate().filter(|(_, byte)| **byte == b'&');
     let end = ampersands.map(|(place, _)| place).nth(FIELDS_MAX - 1).unwrap_or(body.len());
     let pairs: Vec<(String, String)> =

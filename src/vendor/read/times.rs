@@ -1,6 +1,7 @@
 //! The ways in which vendors write times: with `T` or a blank, 0 to 9 fraction digits, with a zone or without, or as Unix time.
 
 use jiff::civil::DateTime;
+use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
@@ -57,6 +58,17 @@ fn whole(number: f64) -> Option<i64> {
     (number.is_finite() && number.abs() < 9.0e15).then_some(number as i64)
 }
 
+/// Reads a time by a pattern in the letters of `strptime`. One without a zone is taken to be in `zone`, and says so.
+#[must_use]
+pub fn patterned(text: &str, pattern: &str, zone: &TimeZone) -> Option<When> {
+    let parts = BrokenDownTime::parse(pattern, text.trim()).ok()?;
+    if let Ok(timestamp) = parts.to_timestamp() {
+        return Some(When { at: timestamp.into(), basis: TimeBasis::Vendor });
+    }
+    let at = zone.to_ambiguous_zoned(parts.to_datetime().ok()?).compatible().ok()?;
+    Some(When { at: at.timestamp().into(), basis: TimeBasis::AssumedZone })
+}
+
 /// The moment of arrival, for what the vendor did not date.
 #[must_use]
 pub fn received(at: Time) -> When {
@@ -89,6 +101,22 @@ mod tests {
         }
         for bad in ["", "yesterday", "2026-13-40 00:00:00", "1786530140"] {
             assert_eq!(written(bad, &jakarta), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_reads_what_is_written_by_it_and_nothing_else() {
+        let jakarta = TimeZone::get("Asia/Jakarta").unwrap();
+        let table = [
+            ("2608121615", "%y%m%d%H%M", Some("2026-08-12T09:15:00.000Z")),
+            ("12/08/2026 16:15:57", "%d/%m/%Y %H:%M:%S", Some("2026-08-12T09:15:57.000Z")),
+            ("12 Aug 2026 11:15:57 +0200", "%d %b %Y %T %z", Some("2026-08-12T09:15:57.000Z")),
+            ("12/08/2026", "%d/%m/%Y %H:%M", None),
+            ("31/02/2026 10:00", "%d/%m/%Y %H:%M", None),
+        ];
+        for (text, pattern, at) in table {
+            let when = patterned(text, pattern, &jakarta);
+            assert_eq!(when.map(|when| when.at.to_string()).as_deref(), at, "{text}");
         }
     }
 

@@ -134,7 +134,7 @@ mod tests {
         };
         let authentic = authenticity::check(&[Scheme::None], &callback, "").unwrap();
         let timezone = TimeZone::get(Wachat.default_timezone()).unwrap();
-        Wachat.read(&authentic, &ReadSettings { timezone, decode_escapes })
+        Wachat.read(&authentic, &ReadSettings { timezone, decode_escapes, mapping: None })
     }
 
     /// The one event of an urlencoded body.

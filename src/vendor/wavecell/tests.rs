@@ -30,7 +30,7 @@ fn read(content_type: &str, body: impl Into<Bytes>) -> Reading {
         body: body.into(),
     };
     let authentic = authenticity::check(&[Scheme::None], &callback, "").unwrap();
-    let settings = ReadSettings { timezone: TimeZone::UTC, decode_escapes: false };
+    let settings = ReadSettings { timezone: TimeZone::UTC, decode_escapes: false, mapping: None };
     Wavecell.read(&authentic, &settings)
 }
 

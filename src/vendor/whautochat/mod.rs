@@ -127,7 +127,8 @@ mod tests {
             body: Bytes::copy_from_slice(body),
         };
         let authentic = authenticity::check(&[Scheme::None], &callback, "").unwrap();
-        let settings = ReadSettings { timezone: TimeZone::UTC, decode_escapes: false };
+        let settings =
+            ReadSettings { timezone: TimeZone::UTC, decode_escapes: false, mapping: None };
         Whautochat.read(&authentic, &settings)
     }
 

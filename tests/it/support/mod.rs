@@ -1,7 +1,17 @@
-//! What tests share: a clock in the test's hand, a destination whose answers are scripted, a store that fails on demand.
+//! What tests share: a whole callbox, its clock in the test's hand, destinations and stores that fail on demand, plain clients.
 
-pub(crate) mod changed;
+use std::time::Duration;
+
+pub(crate) mod bodies;
+pub(crate) mod callbox;
 pub(crate) mod clock;
 pub(crate) mod faulty;
 pub(crate) mod house;
+pub(crate) mod http;
+pub(crate) mod load;
+pub(crate) mod program;
 pub(crate) mod receiver;
+pub(crate) mod shelf;
+
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const MINUTE: Duration = Duration::from_mins(1);

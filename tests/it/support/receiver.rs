@@ -59,6 +59,15 @@ impl Receiver {
         Self { url, answers, requests, task }
     }
 
+    /// The section of a configuration that makes a destination of it, with these further lines.
+    pub(crate) fn configured(&self, name: &str, more: &str) -> String {
+        let url = &self.url;
+        format!(
+            "[destinations.{name}]\nurl = \"{url}\"\nallow_subnets = [\"127.0.0.0/8\"]\n\
+             secrets = [\"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"]\n{more}\n"
+        )
+    }
+
     /// Answers the next request with this status.
     pub(crate) fn then(&self, status: u16) -> &Self {
         self.then_with(status, "")

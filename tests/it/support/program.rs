@@ -1,0 +1,102 @@
+//! The real program as its own process: started, watched, killed, and started again on what it left.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A folder with a configuration, in which one program after the other runs.
+pub(crate) struct Place {
+    directory: tempfile::TempDir,
+}
+
+impl Place {
+    /// A folder whose configuration has these sections besides free ports, a store, and a source `shop` of Wavecell's.
+    pub(crate) fn new(text: &str) -> Self {
+        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let place = Self { directory };
+        let whole = format!(
+            "server.listen = \"127.0.0.1:0\"\napi.listen = \"127.0.0.1:0\"\napi.anonymous = \"loopback\"\n\
+             store.path = \"{}\"\n[sources.shop]\nvendor = \"wavecell\"\nauth = [{{ type = \"none\" }}]\n{text}",
+            place.database().display()
+        );
+        std::fs::write(place.path().join("callbox.toml"), whole).unwrap();
+        place
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.path().join("data").join("callbox.db")
+    }
+
+    fn command(&self, log: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_callbox"));
+        command.args(["--log", log, "serve", "--config"]).arg(self.path().join("callbox.toml"));
+        command
+    }
+
+    /// Starts the program; it takes requests once this returns.
+    pub(crate) fn start(&self) -> Program {
+        Program::of(self.command("off").stderr(Stdio::inherit()))
+    }
+
+    /// The same, with all that it can log in this file.
+    pub(crate) fn start_logging(&self, log: &Path) -> Program {
+        Program::of(self.command("trace").stderr(std::fs::File::create(log).unwrap()))
+    }
+
+    /// Starts the program where it has to refuse: what it said and how it ended.
+    pub(crate) fn refusal(&self) -> Output {
+        self.command("off").output().unwrap()
+    }
+}
+
+/// A running program; killed when dropped.
+pub(crate) struct Program {
+    child: Child,
+    pub(crate) vendors: SocketAddr,
+    pub(crate) api: SocketAddr,
+}
+
+impl Program {
+    fn of(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut address = |label: &str| -> SocketAddr {
+            let line = lines.find_map(|line| line.ok().filter(|line| line.contains(label)));
+            let line = line.unwrap_or_else(|| unreachable!("the program did not start"));
+            line.rsplit_once("http://").unwrap().1.parse().unwrap()
+        };
+        let (vendors, api) = (address("vendors push to"), address("ask at"));
+        Self { child, vendors, api }
+    }
+
+    /// Asks it to stop.
+    pub(crate) fn terminate(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+    }
+
+    /// Ends it where it is, as a power cut would.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
