@@ -1,5 +1,7 @@
 //! Reading stored callbacks again after something was put right, and what is remembered of what vendors send that nobody knows.
 
+use std::process::Command;
+
 use callbox::domain::secret::Secret;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
@@ -304,4 +306,67 @@ async fn drift_is_listed_once_without_values_and_survives_a_restart() {
         (&json!(2), &brand_new["first_seen_at"])
     );
     assert_eq!(after.as_array().unwrap().len(), 3);
+}
+
+/// Runs `callbox callbacks reprocess`: how it ended, and what it said on stdout and stderr.
+fn command(callbox: &Callbox, args: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_callbox"))
+        .args(["callbacks", "reprocess", "--api", &format!("http://{}", callbox.api)])
+        .args(args)
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test]
+async fn the_command_reads_again_oldest_first_and_gives_an_account() {
+    let callbox = Callbox::start(&open("wavecell")).await;
+    // More than one page of the list.
+    for number in 0..205 {
+        let body = INBOX.replace("190441702", &number.to_string());
+        callbox.post("/in/shop", &[FORM], body).await;
+    }
+    callbox.post("/in/shop", &[JSON], receipt("m1", "sent")).await;
+    let callbox = callbox.restart_with(&open("wachat")).await;
+    let all = ["--source", "shop", "--outcome", "quarantined"];
+    let (code, out, _) = command(&callbox, &[&all[..], &["--dry-run"]].concat());
+    assert_eq!(code, Some(0));
+    assert!(out.ends_with("205 read again: 205 released, 0 revised, 0 as they were, 0 still set aside; a dry run, nothing was changed\n"), "{out}");
+    assert_eq!(callbox.json("/v1/events?limit=200").await["data"].as_array().unwrap().len(), 1);
+
+    let (code, out, _) = command(&callbox, &[&all[..], &["--json"]].concat());
+    assert_eq!(code, Some(0));
+    let account: Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
+    assert_eq!((&account["read"], &account["released"]), (&json!(205), &json!(205)));
+    let oldest = callbox.json("/v1/events?order=asc&limit=3").await;
+    let subjects: Vec<_> = (1..3).map(|place| &oldest["data"][place]["subject"]).collect();
+    assert_eq!(subjects, ["0", "1"]);
+    let (_, out, _) = command(&callbox, &all);
+    assert!(out.starts_with("0 read again"), "{out}");
+}
+
+#[tokio::test]
+async fn the_command_says_what_it_can_not_do() {
+    let callbox = Callbox::start(&open("wavecell")).await;
+    let nobody = "cbk_00000000000000000000000000";
+    let (code, out, err) = command(&callbox, &[nobody]);
+    assert_eq!(code, Some(1));
+    assert!(out.contains("1 failed") && err.contains(nobody), "{out}{err}");
+    for wrong in [
+        &[][..],
+        &["nonsense"],
+        &["--outcome", "lost"],
+        &["--since", "today"],
+        &[nobody, "--source", "shop"],
+    ] {
+        assert_eq!(command(&callbox, wrong).0, Some(2), "{wrong:?}");
+    }
+    let address = callbox.api;
+    drop(callbox);
+    let output = Command::new(env!("CARGO_BIN_EXE_callbox"))
+        .args(["callbacks", "reprocess", nobody, "--api", &format!("http://{address}")])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
 }

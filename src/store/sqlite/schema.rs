@@ -191,3 +191,25 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_the_first_release_becomes_todays_with_what_is_in_it() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(FIRST).unwrap();
+        let event = "INSERT INTO event (uid, source, type, time_ms, time_basis, received_ms, revised, folded_changed,
+                                        duplicate_key, digest, data)
+                     VALUES (x'01', 'shop', 'unknown', 1, 'vendor', 7, 0, 0, x'02', x'03', '{}')";
+        connection.execute_batch(event).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        migrate(&mut connection, Path::new("old.db")).unwrap();
+        let sql = "SELECT replaced_by IS NULL AND coalesce(arrived_ms, received_ms) = 7 AND NOT EXISTS (SELECT 1 FROM drift) FROM event";
+        assert!(connection.query_row(sql, [], |row| row.get::<_, bool>(0)).unwrap());
+        let version: usize =
+            connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+        assert_eq!(version, TODAY);
+    }
+}
