@@ -11,6 +11,7 @@ mod head;
 mod health;
 mod inbound;
 mod messages;
+mod metrics;
 mod page;
 mod params;
 mod problem;

@@ -5,7 +5,8 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::problem::{Code, Problem};
 use super::{
-    callbacks, deliveries, destinations, events, health, inbound, messages, reprocess, sources,
+    callbacks, deliveries, destinations, events, health, inbound, messages, metrics, reprocess,
+    sources,
 };
 
 /// The vendors' listener.
@@ -24,6 +25,7 @@ pub(super) fn api(config: &mut ServiceConfig) {
         .service(at("/healthz", web::get().to(health::alive)))
         .service(at("/readyz", web::get().to(health::ready)))
         .service(at("/health", web::get().to(health::whole)))
+        .service(at("/metrics", web::get().to(metrics::all)))
         .service(at("/v1/events", web::get().to(events::list)))
         .service(at("/v1/events/{id}", web::get().to(events::one)))
         .service(at("/v1/messages/{source}/{id:.*}", web::get().to(messages::one)))

@@ -356,6 +356,9 @@ pub trait Upkeep: Send + Sync {
     /// Whether the store takes writes, found out by one.
     async fn ready(&self) -> Result<(), StoreError>;
 
+    /// The version of what keeps the data, such as `SQLite 3.54.1`.
+    fn version(&self) -> String;
+
     /// What is known to be damaged, found by the check that runs beside the service.
     fn damage(&self) -> Option<String>;
 

@@ -20,3 +20,4 @@ mod reprocess;
 mod store;
 mod support;
 mod vendors;
+mod watch;

@@ -98,6 +98,10 @@ impl Upkeep for SqliteStore {
             .await
     }
 
+    fn version(&self) -> String {
+        format!("SQLite {}", rusqlite::version())
+    }
+
     fn damage(&self) -> Option<String> {
         self.damage.lock().clone()
     }

@@ -187,6 +187,10 @@ impl Questions for FaultyStore {
 
 #[async_trait]
 impl Upkeep for FaultyStore {
+    fn version(&self) -> String {
+        self.inner.version()
+    }
+
     fn key(&self) -> [u8; 32] {
         self.inner.key()
     }
