@@ -75,29 +75,28 @@ fn cut_token(
     from_query
 }
 
-/// Cuts `token=…` out of the query. Its value ends at the first `/`: some vendors append the event's name to the whole URL,
-/// and what they append is put where it belongs, behind the path.
+/// Cuts every `token=…` out of the query; the first one counts. Its value ends at the first `/`: some vendors append the event's
+/// name to the whole URL, and what they append is put where it belongs, behind the path.
 fn token_of_query(path: &mut String, query: &mut String) -> Option<Secret> {
     let mut token = None;
     let mut kept = Vec::new();
-    let mut appended = None;
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let value = pair.strip_prefix("token=").filter(|_| token.is_none());
-        let Some(value) = value else {
+        let Some(value) = pair.strip_prefix("token=") else {
             kept.push(pair);
             continue;
         };
-        let (value, behind) =
-            value.split_once('/').map_or((value, None), |(value, behind)| (value, Some(behind)));
+        if token.is_some() {
+            continue; // whatever it is, it may be a secret
+        }
+        let (value, appended) = value.split_once('/').unwrap_or((value, ""));
         token = Some(Secret::new(percent_decode_str(value).decode_utf8_lossy().into_owned()));
-        appended = behind.filter(|behind| !behind.is_empty()).map(str::to_owned);
+        if !appended.is_empty() {
+            path.push('/');
+            path.push_str(appended);
+        }
     }
     if token.is_some() {
         *query = kept.join("&");
-    }
-    if let Some(appended) = appended {
-        path.push('/');
-        path.push_str(&appended);
     }
     token
 }
@@ -177,6 +176,8 @@ mod tests {
                 "",
                 Some("s3cret"),
             ),
+            ("/in/shop?token=s3cret&a=1&token=s3cret", "/in/shop", "a=1", Some("s3cret")),
+            ("/in/shop?token=wrong&token=s3cret/x", "/in/shop", "", Some("wrong")),
             ("/in/shop/s3%63ret", "/in/shop", "", Some("s3cret")),
             ("/in/shop", "/in/shop", "", None),
         ];
