@@ -28,7 +28,7 @@ use crate::random::Random;
 use crate::store::{StoreError, Upkeep};
 
 /// The store in one SQLite file.
-#[derive(Debug)]
+#[expect(missing_debug_implementations, reason = "it holds the store's key; nobody prints it")]
 pub struct SqliteStore {
     ways: RwLock<Option<Ways>>,
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,

@@ -115,7 +115,6 @@ impl OpenError {
 }
 
 /// What belongs to one open store besides its connections.
-#[derive(Debug)]
 pub(super) struct Opened {
     /// The writer's connection.
     pub(super) writer: Connection,
