@@ -43,10 +43,8 @@ where
 {
     fn run(&mut self, connection: &Connection) -> bool {
         let worked = catch_unwind(AssertUnwindSafe(|| (self.work)(connection)));
-        let done = worked.map_or_else(
-            |_| Err(panicked()),
-            |worked| worked.map_err(|error| understand(&error)),
-        );
+        let done = worked
+            .map_or_else(|_| Err(panicked()), |worked| worked.map_err(|error| understand(&error)));
         self.done.insert(done).is_ok()
     }
 
