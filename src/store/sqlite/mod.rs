@@ -71,7 +71,7 @@ impl SqliteStore {
 
     /// Times a sync, looks at the free space, and warns of what may break the promise.
     pub fn probe(path: &Path, clock: &dyn Clock) {
-        filesystem::probe(path.parent().unwrap_or(Path::new(".")), clock);
+        filesystem::probe(open::directory_of(path), clock);
     }
 
     fn writer(&self) -> Result<Arc<Writer>, StoreError> {
