@@ -63,6 +63,10 @@ pub const FAILED: u8 = 1;
 /// The arguments or the configuration are wrong.
 pub const WRONG: u8 = 2;
 
+/// What `serve` logs unless told otherwise. The HTTP library's lines are of strangers who send what is not HTTP: nobody should be
+/// paged for them, and nobody should fill the disk with them.
+const SERVE_LOGS: &str = "info,actix_server=warn,actix_http=off";
+
 /// Does what the command line says. Every refusal says what, where and what to do, on stderr.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -76,8 +80,7 @@ pub fn run() -> ExitCode {
         }
     };
     let Arguments { command, logs } = arguments;
-    let by_command =
-        if matches!(command, Command::Serve(_)) { "info,actix_server=warn" } else { "error" };
+    let by_command = if matches!(command, Command::Serve(_)) { SERVE_LOGS } else { "error" };
     if let Err(error) = telemetry::start(logs.log.as_deref().unwrap_or(by_command), logs.log_format)
     {
         anstream::eprintln!("callbox: {error}");

@@ -125,9 +125,6 @@ pub trait Outbox: Send + Sync {
     /// Writes down an attempt and what follows from it.
     async fn record(&self, recorded: Recorded) -> Result<(), StoreError>;
 
-    /// Gives claimed deliveries back untried: pending, due at once, nothing counted.
-    async fn release(&self, deliveries: Vec<DeliveryId>) -> Result<(), StoreError>;
-
     /// When the destination's next pending delivery is due; `None` if it has none.
     async fn next_due(&self, destination: &Name) -> Result<Option<Time>, StoreError>;
 

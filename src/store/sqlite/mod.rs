@@ -31,7 +31,7 @@ use crate::random::Random;
 use crate::store::{StoreError, Upkeep};
 
 /// The store in one SQLite file.
-#[derive(Debug)]
+#[expect(missing_debug_implementations, reason = "it holds the store's key; nobody prints it")]
 pub struct SqliteStore {
     ways: RwLock<Option<Ways>>,
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
@@ -74,7 +74,7 @@ impl SqliteStore {
 
     /// Times a sync, looks at the free space, and warns of what may break the promise.
     pub fn probe(path: &Path, clock: &dyn Clock) {
-        filesystem::probe(path.parent().unwrap_or(Path::new(".")), clock);
+        filesystem::probe(open::directory_of(path), clock);
     }
 
     fn writer(&self) -> Result<Arc<Writer>, StoreError> {

@@ -18,7 +18,6 @@ use callbox::store::{
 };
 
 /// The real store, until it is told to fail.
-#[derive(Debug)]
 pub(crate) struct FaultyStore {
     inner: SqliteStore,
     failing_records: AtomicUsize,
@@ -77,10 +76,6 @@ impl Outbox for FaultyStore {
             return Err(StoreError::Failed("the test says so".to_owned()));
         }
         self.inner.record(recorded).await
-    }
-
-    async fn release(&self, deliveries: Vec<DeliveryId>) -> Result<(), StoreError> {
-        self.inner.release(deliveries).await
     }
 
     async fn next_due(&self, destination: &Name) -> Result<Option<Time>, StoreError> {
