@@ -16,6 +16,7 @@ mod operate;
 mod receive;
 mod refuse;
 mod replay;
+mod retention;
 mod store;
 mod support;
 mod vendors;

@@ -7,6 +7,7 @@ mod filesystem;
 mod open;
 mod read;
 mod readers;
+mod retention;
 mod rows;
 mod schema;
 mod writer;
@@ -25,7 +26,7 @@ use writer::{Patience, Writer};
 
 use crate::clock::Clock;
 use crate::random::Random;
-use crate::store::{StoreError, Upkeep};
+use crate::store::{Prune, Pruned, StoreError, Upkeep};
 
 /// The store in one SQLite file.
 #[derive(Debug)]
@@ -101,6 +102,16 @@ impl Upkeep for SqliteStore {
 
     fn waiting(&self) -> usize {
         self.writer().map_or(0, |writer| writer.waiting())
+    }
+
+    async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError> {
+        self.writer()?
+            .write(Patience::Full, move |connection| retention::prune(connection, &prune))
+            .await
+    }
+
+    async fn shrink(&self) -> Result<bool, StoreError> {
+        self.writer()?.write(Patience::Full, retention::shrink).await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -13,8 +13,8 @@ use callbox::domain::name::Name;
 use callbox::domain::query::{DeliveryFilter, EventFilter, Page, PageRequest};
 use callbox::store::sqlite::SqliteStore;
 use callbox::store::{
-    Appended, Backlog, CallbackRecord, Claimed, Intake, NewCallback, Outbox, Questions, Recorded,
-    SourceCounts, StoreError, Story, Upkeep,
+    Appended, Backlog, CallbackRecord, Claimed, Intake, NewCallback, Outbox, Prune, Pruned,
+    Questions, Recorded, SourceCounts, StoreError, Story, Upkeep,
 };
 
 /// The real store, until it is told to fail.
@@ -190,6 +190,14 @@ impl Upkeep for FaultyStore {
 
     fn waiting(&self) -> usize {
         self.inner.waiting()
+    }
+
+    async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError> {
+        self.inner.prune(prune).await
+    }
+
+    async fn shrink(&self) -> Result<bool, StoreError> {
+        self.inner.shrink().await
     }
 
     async fn close(&self) -> Result<(), StoreError> {
