@@ -145,8 +145,8 @@ impl Retention {
 
     /// One step: removes a bounded number of things, or gives some of the room that they took back to the disk.
     pub async fn tick(&mut self) -> Result<Round, StoreError> {
-        let places = Kind::ALL.iter().zip(&mut self.places).zip(&mut self.removed);
-        let Some(((kind, place), removed)) = places.skip(self.at).next() else {
+        let mut places = Kind::ALL.iter().zip(&mut self.places).zip(&mut self.removed);
+        let Some(((kind, place), removed)) = places.nth(self.at) else {
             return self.shrink().await;
         };
         let before = self.clock.now().before(kind.age(&self.ages));

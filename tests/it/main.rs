@@ -9,6 +9,7 @@
 
 mod ask;
 mod authenticate;
+mod backup;
 mod deliver;
 mod demo;
 mod durable;

@@ -1,9 +1,11 @@
 //! The store in one SQLite file: one thread writes, a few read.
 
 mod append;
+mod backup;
 mod check;
 mod deliver;
 mod filesystem;
+mod inspect;
 mod open;
 mod read;
 mod readers;
@@ -19,7 +21,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock};
 
+pub use backup::{BackupError, backup};
 use check::{Damage, Look};
+pub use inspect::{Inspection, inspect};
 pub use open::OpenError;
 use readers::Readers;
 use writer::{Patience, Writer};
