@@ -3,11 +3,13 @@
 //! SQLite stands behind them today; a store for many machines can stand behind them tomorrow.
 
 mod reread;
+mod retention;
 pub mod sqlite;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 pub use reread::{NewReading, Reread, Revision, StoredCallback};
+pub use retention::{Ages, Kind, Prune, Pruned, Retention, Round};
 
 use crate::clock::Time;
 use crate::domain::callback::{Callback, CallbackOutcome};
@@ -361,6 +363,12 @@ pub trait Upkeep: Send + Sync {
 
     /// How many writes wait for their turn.
     fn waiting(&self) -> usize;
+
+    /// Removes some of what is too old: a bounded step. Nothing that an open delivery needs, and no event that has one.
+    async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError>;
+
+    /// Gives some of the room that removed things took back to the disk. Whether there is more to give.
+    async fn shrink(&self) -> Result<bool, StoreError>;
 
     /// Writes down what waits, folds the log into the database and closes it. Later calls are [`StoreError::Closed`].
     async fn close(&self) -> Result<(), StoreError>;

@@ -9,6 +9,7 @@
 
 mod ask;
 mod authenticate;
+mod backup;
 mod deliver;
 mod demo;
 mod durable;
@@ -17,6 +18,7 @@ mod receive;
 mod refuse;
 mod replay;
 mod reprocess;
+mod retention;
 mod store;
 mod support;
 mod vendors;

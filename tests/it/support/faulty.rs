@@ -13,8 +13,8 @@ use callbox::domain::name::Name;
 use callbox::domain::query::{CallbackFilter, DeliveryFilter, EventFilter, Page, PageRequest};
 use callbox::store::sqlite::SqliteStore;
 use callbox::store::{
-    Appended, Backlog, CallbackRecord, Claimed, Intake, NewCallback, NewReading, Outbox, Questions,
-    Recorded, Reread, SourceCounts, StoreError, StoredCallback, Story, Upkeep,
+    Appended, Backlog, CallbackRecord, Claimed, Intake, NewCallback, NewReading, Outbox, Prune,
+    Pruned, Questions, Recorded, Reread, SourceCounts, StoreError, StoredCallback, Story, Upkeep,
 };
 
 /// The real store, until it is told to fail.
@@ -200,6 +200,14 @@ impl Upkeep for FaultyStore {
 
     fn waiting(&self) -> usize {
         self.inner.waiting()
+    }
+
+    async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError> {
+        self.inner.prune(prune).await
+    }
+
+    async fn shrink(&self) -> Result<bool, StoreError> {
+        self.inner.shrink().await
     }
 
     async fn close(&self) -> Result<(), StoreError> {
