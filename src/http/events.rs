@@ -10,10 +10,9 @@ use super::problem::Problem;
 use super::server::Room;
 use crate::config::Scope;
 use crate::domain::delivery::Delivery;
-use crate::domain::event::{Channel, Direction, Event};
+use crate::domain::event::Event;
 use crate::domain::glob::Glob;
 use crate::domain::id::EventId;
-use crate::domain::message::State;
 use crate::domain::name::Name;
 use crate::domain::query::EventFilter;
 
@@ -60,34 +59,20 @@ pub(super) fn filter(params: &mut Params) -> Result<EventFilter, Problem> {
         text.parse::<Name>().map_err(|_| not_allowed("source", &text, "the name of a source"))
     });
     let sources = sources.collect::<Result<_, _>>()?;
-    let channels: Vec<_> =
-        Channel::ALL.iter().map(|channel| (channel.as_str(), *channel)).collect();
-    let states: Vec<_> = State::ALL.iter().map(|state| (state.as_str(), *state)).collect();
-    let directions = [("inbound", Direction::Inbound), ("outbound", Direction::Outbound)];
     Ok(EventFilter {
         types,
         sources,
         vendor: params.text("vendor")?,
-        channel: params.word("channel", &channels)?,
-        direction: params.word("direction", &directions)?,
+        channel: params.channel()?,
+        direction: params.direction()?,
         message_id: params.text("message_id")?,
         client_ref: params.text("client_ref")?,
         conversation: params.text("conversation")?,
-        phone: phone(params)?,
-        state: params.word("state", &states)?,
+        phone: params.phone()?,
+        state: params.state()?,
         since: params.parsed("since", params::TIME)?,
         until: params.parsed("until", params::TIME)?,
         occurred_since: params.parsed("occurred_since", params::TIME)?,
         occurred_until: params.parsed("occurred_until", params::TIME)?,
     })
-}
-
-/// A phone number, of which the digits alone are compared.
-fn phone(params: &mut Params) -> Result<Option<String>, Problem> {
-    let Some(text) = params.text("phone")? else { return Ok(None) };
-    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    if digits.is_empty() {
-        return Err(not_allowed("phone", &text, "a number with digits in it"));
-    }
-    Ok(Some(digits))
 }

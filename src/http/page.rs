@@ -23,6 +23,10 @@ pub(super) enum List {
     Callbacks,
     /// Deliveries.
     Deliveries,
+    /// Messages.
+    Messages,
+    /// The events of one conversation.
+    Conversation,
 }
 
 impl List {
@@ -31,12 +35,24 @@ impl List {
             Self::Events => b'e',
             Self::Callbacks => b'c',
             Self::Deliveries => b'd',
+            Self::Messages => b'm',
+            Self::Conversation => b'v',
         }
     }
 }
 
-/// Reads `limit`, `order` and `cursor`.
+/// Reads `limit`, `order` and `cursor`; the newest come first unless told otherwise.
 pub(super) fn request(
+    params: &mut Params,
+    list: List,
+    key: &[u8; 32],
+) -> Result<PageRequest, Problem> {
+    request_from(Order::Descending, params, list, key)
+}
+
+/// The same, for a list that begins at this end unless told otherwise.
+pub(super) fn request_from(
+    end: Order,
     params: &mut Params,
     list: List,
     key: &[u8; 32],
@@ -47,7 +63,7 @@ pub(super) fn request(
         return Err(not_allowed("limit", &limit.to_string(), &allowed));
     }
     let orders = [("desc", Order::Descending), ("asc", Order::Ascending)];
-    let order = params.word("order", &orders)?.unwrap_or_default();
+    let order = params.word("order", &orders)?.unwrap_or(end);
     let after = params.text("cursor")?.map(|text| read(&text, list, key)).transpose()?;
     Ok(PageRequest { limit, order, after })
 }

@@ -5,7 +5,8 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::problem::{Code, Problem};
 use super::{
-    callbacks, deliveries, destinations, events, health, inbound, messages, reprocess, sources,
+    callbacks, conversations, deliveries, destinations, events, health, inbound, messages,
+    reprocess, sources,
 };
 
 /// The vendors' listener.
@@ -26,7 +27,9 @@ pub(super) fn api(config: &mut ServiceConfig) {
         .service(at("/health", web::get().to(health::whole)))
         .service(at("/v1/events", web::get().to(events::list)))
         .service(at("/v1/events/{id}", web::get().to(events::one)))
+        .service(at("/v1/messages", web::get().to(messages::list)))
         .service(at("/v1/messages/{source}/{id:.*}", web::get().to(messages::one)))
+        .service(at("/v1/conversations/{source}/{id:.*}", web::get().to(conversations::one)))
         .service(at("/v1/callbacks", web::get().to(callbacks::list)))
         .service(at("/v1/callbacks/{id}", web::get().to(callbacks::one)))
         .service(at("/v1/callbacks/{id}/body", web::get().to(callbacks::body)))
