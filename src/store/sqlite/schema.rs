@@ -208,8 +208,8 @@ mod tests {
         migrate(&mut connection, Path::new("old.db")).unwrap();
         let sql = "SELECT replaced_by IS NULL AND coalesce(arrived_ms, received_ms) = 7 AND NOT EXISTS (SELECT 1 FROM drift) FROM event";
         assert!(connection.query_row(sql, [], |row| row.get::<_, bool>(0)).unwrap());
-        let version: usize =
+        let version: i64 =
             connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-        assert_eq!(version, TODAY);
+        assert_eq!(usize::try_from(version).unwrap(), TODAY);
     }
 }
