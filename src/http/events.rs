@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
 use super::auth;
+use super::follow::{self, Follower};
 use super::page::{self, List};
 use super::params::{self, Params, not_allowed};
 use super::problem::Problem;
@@ -14,9 +15,9 @@ use crate::domain::event::Event;
 use crate::domain::glob::Glob;
 use crate::domain::id::EventId;
 use crate::domain::name::Name;
-use crate::domain::query::EventFilter;
+use crate::domain::query::{EventFilter, Order};
 
-/// `GET /v1/events`.
+/// `GET /v1/events`, and with `wait` as soon as there is one.
 pub(super) async fn list(
     room: web::Data<Room>,
     request: HttpRequest,
@@ -24,9 +25,21 @@ pub(super) async fn list(
     auth::require(&room, &request, Scope::Read)?;
     let mut params = Params::read(request.query_string())?;
     let filter = filter(&mut params)?;
-    let page = page::request(&mut params, List::Events, &room.key)?;
+    let wait = follow::wait(&mut params)?;
+    // Who waits for what comes next reads forwards.
+    let end = if wait.is_some() { Order::Ascending } else { Order::Descending };
+    let page = page::request_from(end, &mut params, List::Events, &room.key)?;
     params.end()?;
-    let found = room.store.events(filter, page).await?;
+    let found = match wait {
+        None => room.store.events(filter, page).await?,
+        Some(_) if page.order == Order::Descending => {
+            return Err(not_allowed("order", "desc", "asc, together with `wait`"));
+        }
+        Some(wait) => {
+            let mut follower = Follower::new(room.clone(), filter, page.after)?;
+            follower.next(page.limit, wait).await?
+        }
+    };
     Ok(page::answer(found, page, List::Events, &room.key))
 }
 

@@ -8,6 +8,7 @@ mod conversations;
 mod deliveries;
 mod destinations;
 mod events;
+mod follow;
 mod head;
 mod health;
 mod inbound;
@@ -21,6 +22,7 @@ mod routes;
 mod server;
 mod sources;
 mod strangers;
+mod stream;
 mod told;
 
 pub use health::Health;

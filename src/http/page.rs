@@ -92,14 +92,16 @@ pub(super) fn answer<T: Serialize>(
     HttpResponse::Ok().json(Body { data: page.items, cursor, next_cursor })
 }
 
-fn write(place: Place, list: List, key: &[u8; 32]) -> String {
+/// The place as a cursor.
+pub(super) fn write(place: Place, list: List, key: &[u8; 32]) -> String {
     let number = place.0.to_be_bytes();
     let mut bytes = number.to_vec();
     bytes.extend(tag(number, list, key).iter().take(TAG));
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn read(text: &str, list: List, key: &[u8; 32]) -> Result<Place, Problem> {
+/// The place that a cursor of this list stands for.
+pub(super) fn read(text: &str, list: List, key: &[u8; 32]) -> Result<Place, Problem> {
     let foreign = || {
         Problem::new(
             Code::InvalidParameter,

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::problem::{Code, Problem};
 use super::{
     callbacks, conversations, deliveries, destinations, events, health, inbound, messages,
-    reprocess, sources,
+    reprocess, sources, stream,
 };
 
 /// The vendors' listener.
@@ -26,6 +26,7 @@ pub(super) fn api(config: &mut ServiceConfig) {
         .service(at("/readyz", web::get().to(health::ready)))
         .service(at("/health", web::get().to(health::whole)))
         .service(at("/v1/events", web::get().to(events::list)))
+        .service(at("/v1/events/stream", web::get().to(stream::open)))
         .service(at("/v1/events/{id}", web::get().to(events::one)))
         .service(at("/v1/messages", web::get().to(messages::list)))
         .service(at("/v1/messages/{source}/{id:.*}", web::get().to(messages::one)))

@@ -12,6 +12,8 @@ mod authenticate;
 mod deliver;
 mod demo;
 mod durable;
+mod follow;
+mod messages;
 mod operate;
 mod receive;
 mod refuse;

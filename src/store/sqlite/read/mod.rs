@@ -6,6 +6,8 @@ mod conversations;
 mod deliveries;
 mod events;
 mod messages;
+#[cfg(test)]
+mod plans;
 mod story;
 
 use async_trait::async_trait;
