@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, SystemClock};
@@ -91,6 +91,7 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
         key: store.key(),
         drift: DriftBook::remembered(store.drift().await?),
         wake,
+        news: watch::Sender::new(()),
     };
     let retention = Retention::new(Arc::clone(&store), Arc::clone(&clock), config.store.retention);
     let health = Arc::new(Health::default());

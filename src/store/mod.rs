@@ -19,7 +19,9 @@ use crate::domain::event::{Draft, Event};
 use crate::domain::id::{CallbackId, DeliveryId, EventId};
 use crate::domain::message::Message;
 use crate::domain::name::Name;
-use crate::domain::query::{CallbackFilter, DeliveryFilter, EventFilter, Page, PageRequest};
+use crate::domain::query::{
+    CallbackFilter, DeliveryFilter, EventFilter, MessageFilter, Page, PageRequest,
+};
 use crate::domain::source::Quota;
 
 /// Everything a store does.
@@ -202,6 +204,21 @@ pub trait Questions: Send + Sync {
 
     /// An event with its deliveries and their attempts.
     async fn event(&self, id: EventId) -> Result<Option<(Event, Vec<Delivery>)>, StoreError>;
+
+    /// A page of messages, in the order in which they were first heard of.
+    async fn messages(
+        &self,
+        filter: MessageFilter,
+        page: PageRequest,
+    ) -> Result<Page<Message>, StoreError>;
+
+    /// A page of the events about a conversation's messages, in the order of commit; `None` if it has no message.
+    async fn conversation(
+        &self,
+        source: &Name,
+        conversation: &str,
+        page: PageRequest,
+    ) -> Result<Option<Page<Event>>, StoreError>;
 
     /// A message with all that is known of it; without `instance` the most recently updated of those that share the id.
     async fn message(

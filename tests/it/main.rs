@@ -13,6 +13,8 @@ mod backup;
 mod deliver;
 mod demo;
 mod durable;
+mod follow;
+mod messages;
 mod operate;
 mod receive;
 mod refuse;

@@ -9,8 +9,11 @@ use callbox::domain::delivery::{Delivery, Trigger};
 use callbox::domain::drift::{Finding, Seen};
 use callbox::domain::event::Event;
 use callbox::domain::id::{CallbackId, DeliveryId, EventId};
+use callbox::domain::message::Message;
 use callbox::domain::name::Name;
-use callbox::domain::query::{CallbackFilter, DeliveryFilter, EventFilter, Page, PageRequest};
+use callbox::domain::query::{
+    CallbackFilter, DeliveryFilter, EventFilter, MessageFilter, Page, PageRequest,
+};
 use callbox::store::sqlite::SqliteStore;
 use callbox::store::{
     Appended, Backlog, CallbackRecord, Claimed, Intake, NewCallback, NewReading, Outbox, Prune,
@@ -120,6 +123,23 @@ impl Questions for FaultyStore {
 
     async fn event(&self, id: EventId) -> Result<Option<(Event, Vec<Delivery>)>, StoreError> {
         self.inner.event(id).await
+    }
+
+    async fn messages(
+        &self,
+        filter: MessageFilter,
+        page: PageRequest,
+    ) -> Result<Page<Message>, StoreError> {
+        self.inner.messages(filter, page).await
+    }
+
+    async fn conversation(
+        &self,
+        source: &Name,
+        conversation: &str,
+        page: PageRequest,
+    ) -> Result<Option<Page<Event>>, StoreError> {
+        self.inner.conversation(source, conversation, page).await
     }
 
     async fn message(
