@@ -14,7 +14,7 @@ use crate::delivery::{DeliveryWorker, Destinations};
 use crate::domain::id::IdMaker;
 use crate::http::{self, Doors, Health, Listeners, Room};
 use crate::random::Random;
-use crate::receive::Receiver;
+use crate::receive::{DriftBook, Receiver};
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
@@ -88,6 +88,7 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
         destinations: config.destinations.clone().into(),
         ids: Arc::new(IdMaker::new(ids)),
         key: store.key(),
+        drift: DriftBook::remembered(store.drift().await?),
         wake,
     };
     let health = Arc::new(Health::default());

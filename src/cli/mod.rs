@@ -1,5 +1,6 @@
 //! The command line: one file for each command.
 
+pub mod callbacks;
 pub mod check;
 pub mod demo;
 mod embedded;
@@ -47,6 +48,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Make API keys
     Keys(keys::KeysArgs),
+    /// Do something about callbacks that are in the store
+    Callbacks(callbacks::CallbacksArgs),
     /// Send fixtures to a callbox, compare what comes of them, and say what differs
     Replay(Box<replay::Args>),
 }
@@ -100,6 +103,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(args) => check::run(&args),
         Command::Demo(args) => demo::run(args).await,
         Command::Keys(args) => keys::run(&args),
+        Command::Callbacks(args) => callbacks::run(args).await,
         Command::Replay(args) => replay::run(*args).await,
     }
 }

@@ -1,5 +1,6 @@
 //! What can be asked of the store: filters, pages, and the places between them.
 
+use super::callback::CallbackOutcome;
 use super::delivery::DeliveryState;
 use super::event::{Channel, Direction};
 use super::glob::Glob;
@@ -84,6 +85,19 @@ pub struct EventFilter {
     pub occurred_since: Option<Time>,
     /// Happened before this, by the vendor.
     pub occurred_until: Option<Time>,
+}
+
+/// Which callbacks are wanted; what is absent is not asked for.
+#[derive(Clone, Debug, Default)]
+pub struct CallbackFilter {
+    /// The source.
+    pub source: Option<Name>,
+    /// What became of it.
+    pub outcome: Option<CallbackOutcome>,
+    /// Received at or after this.
+    pub since: Option<Time>,
+    /// Received before this.
+    pub until: Option<Time>,
 }
 
 /// Which deliveries are wanted.

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::auth;
 use super::page::{self, List};
-use super::params::{Params, not_allowed};
+use super::params::{self, Params, not_allowed};
 use super::problem::Problem;
 use super::server::Room;
 use crate::config::Scope;
@@ -51,7 +51,6 @@ pub(super) async fn one(
 
 /// Reads the filter that lists of events share.
 pub(super) fn filter(params: &mut Params) -> Result<EventFilter, Problem> {
-    const TIME: &str = "an RFC 3339 time such as 2026-08-12T09:15:57Z";
     let types = params.all("type").into_iter().map(|text| {
         text.parse::<Glob>()
             .map_err(|_| not_allowed("type", &text, "a pattern over event types such as message.*"))
@@ -76,10 +75,10 @@ pub(super) fn filter(params: &mut Params) -> Result<EventFilter, Problem> {
         conversation: params.text("conversation")?,
         phone: phone(params)?,
         state: params.word("state", &states)?,
-        since: params.parsed("since", TIME)?,
-        until: params.parsed("until", TIME)?,
-        occurred_since: params.parsed("occurred_since", TIME)?,
-        occurred_until: params.parsed("occurred_until", TIME)?,
+        since: params.parsed("since", params::TIME)?,
+        until: params.parsed("until", params::TIME)?,
+        occurred_since: params.parsed("occurred_since", params::TIME)?,
+        occurred_until: params.parsed("occurred_until", params::TIME)?,
     })
 }
 

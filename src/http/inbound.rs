@@ -36,8 +36,6 @@ pub(super) async fn push(
         }
     };
     let id = CallbackId::from_bits(room.ids.next(received_at));
-    // What is configured, never what a header says: signatures over URLs are judged by it.
-    let public_url = room.config.server.public_url.as_ref().map_or("", url::Url::as_str);
     let callback = Callback {
         id,
         source: source.name.clone(),
@@ -45,7 +43,7 @@ pub(super) async fn push(
         head: request_head,
         body: held.bytes.clone(),
     };
-    let accepted = room.receiver.accept(source, callback, public_url).await;
+    let accepted = room.receiver.accept(source, callback, room.public_url()).await;
     // The room that the body takes is given back only now that it is on disk.
     drop(held);
     match accepted {

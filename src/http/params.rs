@@ -4,6 +4,9 @@ use std::str::FromStr;
 
 use super::problem::{Code, Problem};
 
+/// What a time looks like.
+pub(super) const TIME: &str = "an RFC 3339 time such as 2026-08-12T09:15:57Z";
+
 /// A query's parameters; each is taken by its name, and none may be left.
 #[derive(Debug)]
 pub(super) struct Params {

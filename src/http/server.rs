@@ -92,6 +92,11 @@ impl Room {
         let (in_flight, strangers) = (InFlight::default(), Strangers::default());
         Self { config, receiver, store, board, ids, clock, key, health, in_flight, strangers }
     }
+
+    /// What vendors call, up to where a callback's path begins: what is configured, never what a header says.
+    pub(super) fn public_url(&self) -> &str {
+        self.config.server.public_url.as_ref().map_or("", |url| url.as_str().trim_end_matches('/'))
+    }
 }
 
 /// The two bound sockets; nothing is taken from them yet.

@@ -16,6 +16,8 @@ mod operate;
 mod receive;
 mod refuse;
 mod replay;
+mod reprocess;
 mod store;
 mod support;
 mod vendors;
+mod watch;

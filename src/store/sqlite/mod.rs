@@ -3,12 +3,15 @@
 mod append;
 mod check;
 mod deliver;
+mod drift;
 mod filesystem;
 mod open;
 mod read;
 mod readers;
+mod reread;
 mod rows;
 mod schema;
+mod tally;
 mod writer;
 
 use std::fs::File;
@@ -93,6 +96,10 @@ impl Upkeep for SqliteStore {
         self.writer()?
             .write(Patience::None, |connection| open::set_meta(connection, "probe", ""))
             .await
+    }
+
+    fn version(&self) -> String {
+        format!("SQLite {}", rusqlite::version())
     }
 
     fn damage(&self) -> Option<String> {

@@ -5,16 +5,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use callbox::clock::Time;
-use callbox::domain::callback::CallbackOutcome;
 use callbox::domain::delivery::{Delivery, Trigger};
+use callbox::domain::drift::{Finding, Seen};
 use callbox::domain::event::Event;
 use callbox::domain::id::{CallbackId, DeliveryId, EventId};
 use callbox::domain::name::Name;
-use callbox::domain::query::{DeliveryFilter, EventFilter, Page, PageRequest};
+use callbox::domain::query::{CallbackFilter, DeliveryFilter, EventFilter, Page, PageRequest};
 use callbox::store::sqlite::SqliteStore;
 use callbox::store::{
-    Appended, Backlog, CallbackRecord, Claimed, Intake, NewCallback, Outbox, Questions, Recorded,
-    SourceCounts, StoreError, Story, Upkeep,
+    Appended, Backlog, CallbackRecord, Claimed, Intake, NewCallback, NewReading, Outbox, Questions,
+    Recorded, Reread, SourceCounts, StoreError, StoredCallback, Story, Upkeep,
 };
 
 /// The real store, until it is told to fail.
@@ -50,6 +50,10 @@ fn take_one(left: &AtomicUsize) -> bool {
 impl Intake for FaultyStore {
     async fn append(&self, callback: NewCallback) -> Result<Appended, StoreError> {
         self.inner.append(callback).await
+    }
+
+    async fn reread(&self, reading: NewReading) -> Result<Option<Reread>, StoreError> {
+        self.inner.reread(reading).await
     }
 }
 
@@ -144,13 +148,16 @@ impl Questions for FaultyStore {
         self.inner.callback_body(id).await
     }
 
+    async fn stored_callback(&self, id: CallbackId) -> Result<Option<StoredCallback>, StoreError> {
+        self.inner.stored_callback(id).await
+    }
+
     async fn callbacks(
         &self,
-        source: Option<Name>,
-        outcome: Option<CallbackOutcome>,
+        filter: CallbackFilter,
         page: PageRequest,
     ) -> Result<Page<CallbackRecord>, StoreError> {
-        self.inner.callbacks(source, outcome, page).await
+        self.inner.callbacks(filter, page).await
     }
 
     async fn deliveries(
@@ -172,10 +179,18 @@ impl Questions for FaultyStore {
     async fn intake_of(&self, source: &Name) -> Result<SourceCounts, StoreError> {
         self.inner.intake_of(source).await
     }
+
+    async fn drift(&self) -> Result<Vec<(Name, Finding, Seen)>, StoreError> {
+        self.inner.drift().await
+    }
 }
 
 #[async_trait]
 impl Upkeep for FaultyStore {
+    fn version(&self) -> String {
+        self.inner.version()
+    }
+
     fn key(&self) -> [u8; 32] {
         self.inner.key()
     }

@@ -80,7 +80,7 @@ impl Shelf {
             head,
             body: Bytes::copy_from_slice(body.as_bytes()),
         };
-        NewCallback { callback, token_hash: None, kept }
+        NewCallback { callback, token_hash: None, kept, drift: Vec::new() }
     }
 
     /// An event about a message, to be delivered to these destinations; `says` stands for all that it says.

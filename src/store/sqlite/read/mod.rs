@@ -1,5 +1,6 @@
 //! Answering questions from the reading threads.
 
+mod arrivals;
 mod callbacks;
 mod deliveries;
 mod events;
@@ -9,14 +10,18 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use rusqlite::{Connection, Error};
 
-use super::SqliteStore;
-use crate::domain::callback::CallbackOutcome;
+use super::{SqliteStore, drift};
 use crate::domain::delivery::Delivery;
+use crate::domain::drift::{Finding, Seen};
 use crate::domain::event::Event;
 use crate::domain::id::{CallbackId, DeliveryId, EventId};
 use crate::domain::name::Name;
-use crate::domain::query::{DeliveryFilter, EventFilter, Order, Page, PageRequest, Place};
-use crate::store::{Backlog, CallbackRecord, Questions, SourceCounts, StoreError, Story};
+use crate::domain::query::{
+    CallbackFilter, DeliveryFilter, EventFilter, Order, Page, PageRequest, Place,
+};
+use crate::store::{
+    Backlog, CallbackRecord, Questions, SourceCounts, StoreError, StoredCallback, Story,
+};
 
 #[async_trait]
 impl Questions for SqliteStore {
@@ -53,18 +58,21 @@ impl Questions for SqliteStore {
         id: CallbackId,
     ) -> Result<Option<(Option<String>, Bytes)>, StoreError> {
         let found = self.readers()?.read(move |connection| callbacks::body(connection, id)).await?;
-        found.map_or(Ok(None), |checked| checked.map(Some))
+        found.transpose()
+    }
+
+    async fn stored_callback(&self, id: CallbackId) -> Result<Option<StoredCallback>, StoreError> {
+        let found =
+            self.readers()?.read(move |connection| callbacks::stored(connection, id)).await?;
+        found.transpose()
     }
 
     async fn callbacks(
         &self,
-        source: Option<Name>,
-        outcome: Option<CallbackOutcome>,
+        filter: CallbackFilter,
         page: PageRequest,
     ) -> Result<Page<CallbackRecord>, StoreError> {
-        self.readers()?
-            .read(move |connection| callbacks::page(connection, source.as_ref(), outcome, page))
-            .await
+        self.readers()?.read(move |connection| callbacks::page(connection, &filter, page)).await
     }
 
     async fn deliveries(
@@ -87,6 +95,10 @@ impl Questions for SqliteStore {
     async fn intake_of(&self, source: &Name) -> Result<SourceCounts, StoreError> {
         let source = source.clone();
         self.readers()?.read(move |connection| callbacks::counts(connection, &source)).await
+    }
+
+    async fn drift(&self) -> Result<Vec<(Name, Finding, Seen)>, StoreError> {
+        self.readers()?.read(drift::all).await
     }
 }
 
