@@ -173,7 +173,7 @@ fn sound_writer(
 }
 
 /// The one connection that writes, with its settings.
-fn writer(path: &Path, existed: bool) -> Result<Connection, OpenError> {
+pub(super) fn writer(path: &Path, existed: bool) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
