@@ -1,5 +1,7 @@
 //! The command line: one file for each command.
 
+pub mod backup;
+pub mod callbacks;
 pub mod check;
 pub mod demo;
 mod embedded;
@@ -45,8 +47,12 @@ enum Command {
     Demo(demo::Args),
     /// Read the configuration, say what would run, and warn of what should not meet the internet
     Check(check::CheckArgs),
+    /// Copy the store into a file, beside a running server or without one
+    Backup(backup::BackupArgs),
     /// Make API keys
     Keys(keys::KeysArgs),
+    /// Do something about callbacks that are in the store
+    Callbacks(callbacks::CallbacksArgs),
     /// Send fixtures to a callbox, compare what comes of them, and say what differs
     Replay(Box<replay::Args>),
 }
@@ -101,8 +107,10 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(args) => serve::run(args).await,
         Command::Check(args) => check::run(&args),
+        Command::Backup(args) => backup::run(&args),
         Command::Demo(args) => demo::run(args).await,
         Command::Keys(args) => keys::run(&args),
+        Command::Callbacks(args) => callbacks::run(args).await,
         Command::Replay(args) => replay::run(*args).await,
     }
 }

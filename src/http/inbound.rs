@@ -36,11 +36,9 @@ pub(super) async fn push(
         }
     };
     let id = CallbackId::from_bits(room.ids.next(received_at));
-    // What is configured, never what a header says: signatures over URLs are judged by it.
-    let public_url = room.config.server.public_url.as_ref().map_or("", url::Url::as_str);
     let callback =
         Callback { id, source: source.name.clone(), received_at, head: request_head, body };
-    match room.receiver.accept(source, callback, public_url).await {
+    match room.receiver.accept(source, callback, room.public_url()).await {
         Err(_) if proven.is_err() && source.unauthentic_answer == 401 => Err(unauthentic()),
         Err(error) => Err(error.into()),
         Ok(accepted)

@@ -9,7 +9,10 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, Route};
 
 use super::problem::{Code, Problem};
-use super::{callbacks, deliveries, destinations, events, health, inbound, messages, sources};
+use super::{
+    callbacks, conversations, deliveries, destinations, events, health, inbound, messages, metrics,
+    reprocess, sources, stream,
+};
 
 /// The vendors' listener.
 pub(super) fn vendors(config: &mut ServiceConfig) {
@@ -27,12 +30,17 @@ pub(super) fn api(config: &mut ServiceConfig) {
         .service(at("/healthz", web::get().to(health::alive)))
         .service(at("/readyz", web::get().to(health::ready)))
         .service(at("/health", web::get().to(health::whole)))
+        .service(at("/metrics", web::get().to(metrics::all)))
         .service(at("/v1/events", web::get().to(events::list)))
+        .service(at("/v1/events/stream", web::get().to(stream::open)))
         .service(at("/v1/events/{id}", web::get().to(events::one)))
+        .service(at("/v1/messages", web::get().to(messages::list)))
         .service(at("/v1/messages/{source}/{id:.*}", web::get().to(messages::one)))
+        .service(at("/v1/conversations/{source}/{id:.*}", web::get().to(conversations::one)))
         .service(at("/v1/callbacks", web::get().to(callbacks::list)))
         .service(at("/v1/callbacks/{id}", web::get().to(callbacks::one)))
         .service(at("/v1/callbacks/{id}/body", web::get().to(callbacks::body)))
+        .service(at("/v1/callbacks/{id}/reprocess", web::post().to(reprocess::reprocess)))
         .service(at("/v1/deliveries", web::get().to(deliveries::list)))
         .service(at("/v1/deliveries/{id}", web::get().to(deliveries::one)))
         .service(deed("/v1/deliveries/{id}/retry", web::post().to(deliveries::retry)))

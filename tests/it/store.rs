@@ -3,7 +3,9 @@
 use callbox::domain::callback::CallbackOutcome;
 use callbox::domain::delivery::{DeliveryState, Outcome, Trigger};
 use callbox::domain::id::DeliveryId;
-use callbox::domain::query::{DeliveryFilter, EventFilter, Order, Page, PageRequest};
+use callbox::domain::query::{
+    CallbackFilter, DeliveryFilter, EventFilter, Order, Page, PageRequest,
+};
 use callbox::domain::source::Quota;
 use callbox::store::{Backlog, Kept, Next, StoreError};
 
@@ -78,7 +80,9 @@ async fn what_is_not_authentic_is_kept_within_the_quota_the_oldest_going_first()
         let quota = Quota { callbacks: 2, bytes: 10 };
         let bodies = async || -> Vec<u64> {
             let outcome = Some(CallbackOutcome::Unauthentic);
-            let page = shelf.store.callbacks(Some(name_of("shop")), outcome, OLDEST).await.unwrap();
+            let source = Some(name_of("shop"));
+            let filter = CallbackFilter { source, outcome, ..CallbackFilter::default() };
+            let page = shelf.store.callbacks(filter, OLDEST).await.unwrap();
             page.items.iter().map(|record| record.body_size).collect()
         };
         for (body, expected) in

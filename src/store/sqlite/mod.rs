@@ -1,14 +1,20 @@
 //! The store in one SQLite file: one thread writes, a few read.
 
 mod append;
+mod backup;
 mod check;
 mod deliver;
+mod drift;
 mod filesystem;
+mod inspect;
 mod open;
 mod read;
 mod readers;
+mod reread;
+mod retention;
 mod rows;
 mod schema;
+mod tally;
 mod writer;
 
 use std::fs::File;
@@ -18,14 +24,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock};
 
+pub use backup::{BackupError, backup};
 use check::{Damage, Look};
+pub use inspect::{Inspection, inspect};
 pub use open::OpenError;
 use readers::Readers;
 use writer::{Patience, Writer};
 
 use crate::clock::Clock;
 use crate::random::Random;
-use crate::store::{StoreError, Upkeep};
+use crate::store::{Prune, Pruned, StoreError, Upkeep};
 
 /// The store in one SQLite file.
 #[expect(missing_debug_implementations, reason = "it holds the store's key; nobody prints it")]
@@ -95,12 +103,26 @@ impl Upkeep for SqliteStore {
             .await
     }
 
+    fn version(&self) -> String {
+        format!("SQLite {}", rusqlite::version())
+    }
+
     fn damage(&self) -> Option<String> {
         self.damage.lock().clone()
     }
 
     fn waiting(&self) -> usize {
         self.writer().map_or(0, |writer| writer.waiting())
+    }
+
+    async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError> {
+        self.writer()?
+            .write(Patience::Full, move |connection| retention::prune(connection, &prune))
+            .await
+    }
+
+    async fn shrink(&self) -> Result<bool, StoreError> {
+        self.writer()?.write(Patience::Full, retention::shrink).await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -18,7 +18,7 @@ use crate::random::Random;
 const SQLITE_MIN: i32 = 3_051_003;
 
 /// How long a connection waits for tools from outside, such as a backup.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Prepared statements kept by a connection.
 const STATEMENTS: usize = 64;
@@ -103,7 +103,7 @@ pub enum OpenError {
 
 impl OpenError {
     /// The same, told as what it is if SQLite met what can't be in a sound file.
-    fn seen_at(self, path: &Path) -> Self {
+    pub(super) fn seen_at(self, path: &Path) -> Self {
         if let Self::Sqlite(error) = &self
             && let Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) =
                 error.sqlite_error_code()
@@ -244,7 +244,7 @@ pub(super) fn reader(path: &Path) -> Result<Connection, rusqlite::Error> {
 }
 
 /// Whether an existing file is ours.
-fn identify(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+pub(super) fn identify(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     if id != schema::APPLICATION_ID {
         return Err(OpenError::Foreign(path.to_owned()));
@@ -320,7 +320,7 @@ fn key(path: &Path, directory: &Path, random: &Random) -> Result<[u8; 32], OpenE
 }
 
 /// Writes a file that only its owner can read, and syncs it. It has its name only once it is whole: a crash leaves no half one.
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
+pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let half = path.with_extension("key.new");
     match fs::remove_file(&half) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -354,7 +354,7 @@ pub(super) fn set_meta(
 }
 
 /// The file beside the database with this ending in place of its own.
-fn beside(path: &Path, ending: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     path.with_extension(ending)
 }
 

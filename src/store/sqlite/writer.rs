@@ -19,7 +19,7 @@ const QUEUE_MAX: usize = 4_096;
 const GROUP_MAX: usize = 512;
 
 /// Pages in the log from which it is folded into the database after a group: 4 KiB each.
-const CHECKPOINT_PAGES: i32 = 4_000;
+const CHECKPOINT_PAGES: i32 = 1_000;
 
 /// One caller's write: what it does in the transaction, and whom to tell.
 trait Write: Send {

@@ -59,6 +59,21 @@ impl Shelf {
         Self { open, folder: left, clock, ids, store }
     }
 
+    /// Stops in good order, and opens what is there.
+    pub(crate) async fn restart(self) -> Self {
+        self.store.close().await.unwrap();
+        let Self { open, folder, clock, ids, store } = self;
+        drop(store);
+        let store = open(folder.path(), Arc::<ManualClock>::clone(&clock));
+        Self { open, folder, clock, ids, store }
+    }
+
+    /// The bytes that everything in the folder takes.
+    pub(crate) fn size(&self) -> u64 {
+        let files = std::fs::read_dir(self.folder.path()).unwrap();
+        files.map(|file| file.unwrap().metadata().unwrap().len()).sum()
+    }
+
     pub(crate) fn now(&self) -> Time {
         self.clock.now()
     }
@@ -80,7 +95,7 @@ impl Shelf {
             head,
             body: Bytes::copy_from_slice(body.as_bytes()),
         };
-        NewCallback { callback, token_hash: None, kept }
+        NewCallback { callback, token_hash: None, kept, drift: Vec::new() }
     }
 
     /// An event about a message, to be delivered to these destinations; `says` stands for all that it says.
