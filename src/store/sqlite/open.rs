@@ -371,8 +371,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (path, random) = (folder.path().join("callbox.key"), Random::from_seed(1));
         fs::write(folder.path().join("callbox.key.new"), "00ff").unwrap();
-        let made = key(&path, folder.path(), &random).unwrap();
-        assert_eq!(key(&path, folder.path(), &random).unwrap(), made);
+        let first = key(&path, folder.path(), &random).unwrap();
+        assert_eq!(key(&path, folder.path(), &random).unwrap(), first);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         let rights =
             std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions());
