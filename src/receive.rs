@@ -106,9 +106,9 @@ impl<S: Intake + ?Sized> Receiver<S> {
     }
 
     /// The callback as it is kept: what vendors prove themselves with is there as keyed hashes alone.
-    fn sealed(&self, source: &Source, mut callback: Callback, kept: Kept) -> NewCallback {
-        let (head, token_hash) = authenticity::seal(&callback.head, &source.auth, &self.key);
-        callback.head = head;
+    fn sealed(&self, source: &Source, callback: Callback, kept: Kept) -> NewCallback {
+        let (head, token_hash) = authenticity::seal(callback.head, &source.auth, &self.key);
+        let callback = Callback { head, ..callback };
         let token_hash = token_hash.filter(|_| matches!(kept, Kept::Unauthentic(..)));
         NewCallback { callback, token_hash, kept }
     }
