@@ -17,12 +17,12 @@ use callbox::clock::{Clock, SystemClock};
 use callbox::domain::callback::CallbackOutcome;
 use callbox::domain::id::IdMaker;
 use callbox::random::Random;
-use callbox::receive::Receiver;
-use callbox::store::{Appended, Intake, Kept, NewCallback, StoreError};
+use callbox::receive::{DriftBook, Receiver};
+use callbox::store::{Appended, Intake, Kept, NewCallback, NewReading, Reread, StoreError};
 use callbox::vendor::{self, Reading, authenticity};
 use cases::Case;
 use futures_util::FutureExt;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// The program's own allocator, so that the bench measures what runs.
 #[global_allocator]
@@ -46,7 +46,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         destinations: Arc::from([]),
         ids: Arc::new(IdMaker::new(Random::from_system())),
         key: [7; 32],
+        drift: DriftBook::default(),
         wake: Arc::new(Notify::new()),
+        news: watch::Sender::new(()),
     };
     let cases = cases::all()?;
     let mut measured: Vec<Measured> = cases.iter().map(|_| Measured::default()).collect();
@@ -129,6 +131,10 @@ impl Intake for Nowhere {
             Kept::Unauthentic(..) => (CallbackOutcome::Unauthentic, Vec::new()),
         };
         Ok(Appended { outcome, events, deliveries: 0 })
+    }
+
+    async fn reread(&self, _reading: NewReading) -> Result<Option<Reread>, StoreError> {
+        Ok(None)
     }
 }
 

@@ -33,13 +33,14 @@ impl Arrival<'_> {
         times::received(self.received_at)
     }
 
-    /// Takes a number as it was written, so that `0.0500` stays `0.0500`.
+    /// Takes a number as it was written, so that `0.0500` stays `0.0500`; what is no number is left where it is.
     pub(super) fn number(&self, fields: &mut Fields, path: &[&str]) -> Option<String> {
         let name = path.last()?;
-        // Whole numbers have only one way to be written.
-        let is_whole = !fields.get(name)?.is_f64();
+        fields.peek(name)?.trim().parse().ok().filter(|number: &f64| number.is_finite())?;
+        // Whole numbers and texts say themselves how they were written.
+        let is_rounded = fields.get(name)?.is_f64();
         let text = fields.text(name)?;
-        if is_whole { Some(text) } else { self.written_number(path).or(Some(text)) }
+        if is_rounded { self.written_number(path).or(Some(text)) } else { Some(text) }
     }
 
     fn read_time(&self, value: &Value) -> Option<When> {
@@ -70,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_number_keeps_every_digit_it_was_written_with() {
-        let body = r#"{"Payload": {"price": {"total": 0.0500, "text": "1.10", "none": null}}}"#;
+        let body = r#"{"Payload": {"price": {"total": 0.0500, "text": "1.10", "none": null, "no": true}}}"#;
         let arrival =
             Arrival { received_at: Time::from_millis(0), zone: &TimeZone::UTC, json: Some(body) };
         let number = |name: &str| {
@@ -83,5 +84,6 @@ mod tests {
         assert_eq!(number("total").as_deref(), Some("0.0500"));
         assert_eq!(number("text").as_deref(), Some("1.10"));
         assert_eq!(number("none"), None);
+        assert_eq!(number("no"), None);
     }
 }
