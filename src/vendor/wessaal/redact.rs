@@ -61,14 +61,15 @@ pub(super) fn part(mut members: Map<String, Value>) -> Map<String, Value> {
 /// Takes secrets and bytes out, at every depth.
 fn strip(members: &mut Map<String, Value>) {
     // A `code` beside a picture or a pairing code is the QR code's text: who has it can log in.
-    let offers_login =
-        members.keys().any(|key| matches!(small(key).as_str(), "pairingcode" | "base64"));
+    let offers_login = members.keys().any(|key| is_one_of(key, &["pairingcode", "base64"]));
     members.retain(|key, value| {
-        let key = small(key);
-        let login = is_login(value) || (offers_login && key == "code");
-        !login && !SECRETS.contains(&key.as_str()) && !BYTES.contains(&key.as_str())
+        let login = is_login(value) || (offers_login && is_one_of(key, &["code"]));
+        let is_kept = !login && !is_one_of(key, &SECRETS) && !is_one_of(key, &BYTES);
+        if is_kept {
+            strip_value(value);
+        }
+        is_kept
     });
-    members.values_mut().for_each(strip_value);
 }
 
 fn strip_value(value: &mut Value) {
@@ -88,8 +89,8 @@ fn is_login(value: &Value) -> bool {
         .is_some_and(|text| LOGINS.iter().any(|start| text.trim_start().starts_with(start)))
 }
 
-fn small(key: &str) -> String {
-    key.to_ascii_lowercase()
+fn is_one_of(key: &str, names: &[&str]) -> bool {
+    names.iter().any(|name| key.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]
