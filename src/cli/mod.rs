@@ -1,13 +1,20 @@
 //! The command line: one file for each command.
 
+mod asking;
 pub mod callbacks;
 pub mod check;
+pub mod deliveries;
 pub mod demo;
+pub mod destinations;
 mod embedded;
+pub mod events;
 pub mod keys;
+pub mod messages;
 pub mod replay;
 pub mod serve;
 pub mod stage;
+mod table;
+pub mod tail;
 mod target;
 
 use std::process::ExitCode;
@@ -15,6 +22,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::ConfigError;
+use crate::replay::client::ClientError;
 use crate::telemetry::{self, LogFormat};
 
 /// One inbox for every messaging vendor's callbacks.
@@ -48,6 +56,16 @@ enum Command {
     Check(check::CheckArgs),
     /// Make API keys
     Keys(keys::KeysArgs),
+    /// List events, or show one with its deliveries
+    Events(Box<events::EventsArgs>),
+    /// List messages by where they stand, or tell the story of one
+    Messages(Box<messages::MessagesArgs>),
+    /// List deliveries, try one again now, or end it
+    Deliveries(deliveries::DeliveriesArgs),
+    /// Show how destinations stand, pause or resume one
+    Destinations(destinations::DestinationsArgs),
+    /// Print events as they happen
+    Tail(Box<tail::TailArgs>),
     /// Do something about callbacks that are in the store
     Callbacks(callbacks::CallbacksArgs),
     /// Send fixtures to a callbox, compare what comes of them, and say what differs
@@ -93,7 +111,10 @@ pub fn run() -> ExitCode {
     };
     ended.unwrap_or_else(|error| {
         anstream::eprintln!("callbox: {error:#}");
-        ExitCode::from(if error.is::<ConfigError>() { WRONG } else { FAILED })
+        // The API refuses a filter that it can't read: that is a wrong argument, which the server alone could judge.
+        let asked_wrong =
+            matches!(error.downcast_ref(), Some(ClientError::Refused { status: 400, .. }));
+        ExitCode::from(if error.is::<ConfigError>() || asked_wrong { WRONG } else { FAILED })
     })
 }
 
@@ -103,6 +124,11 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(args) => check::run(&args),
         Command::Demo(args) => demo::run(args).await,
         Command::Keys(args) => keys::run(&args),
+        Command::Events(args) => events::run(*args).await,
+        Command::Messages(args) => messages::run(*args).await,
+        Command::Deliveries(args) => deliveries::run(args).await,
+        Command::Destinations(args) => destinations::run(args).await,
+        Command::Tail(args) => tail::run(*args).await,
         Command::Callbacks(args) => callbacks::run(args).await,
         Command::Replay(args) => replay::run(*args).await,
     }

@@ -9,6 +9,7 @@
 
 mod ask;
 mod authenticate;
+mod command;
 mod deliver;
 mod demo;
 mod durable;
