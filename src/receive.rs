@@ -24,7 +24,7 @@ use crate::store::{Appended, Intake, Kept, NewCallback, NewEvent, StoreError};
 use crate::vendor::{self, Authentic, EVENTS_MAX, Reading, authenticity};
 
 /// What takes callbacks in.
-#[derive(Debug)]
+#[expect(missing_debug_implementations, reason = "it holds the store's key; nobody prints it")]
 pub struct Receiver<S: ?Sized> {
     /// Where they are kept.
     pub store: Arc<S>,

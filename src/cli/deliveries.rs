@@ -37,7 +37,7 @@ struct ListArgs {
     /// To this destination
     #[arg(long, value_name = "NAME")]
     destination: Option<String>,
-    /// That stand so: pending, in_flight, succeeded, exhausted, expired or cancelled
+    /// That stand so, such as pending or exhausted
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
     /// Of this event

@@ -13,6 +13,7 @@ mod head;
 mod health;
 mod inbound;
 mod messages;
+mod metrics;
 mod page;
 mod params;
 mod path;

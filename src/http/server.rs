@@ -137,10 +137,9 @@ impl Listeners {
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let bound = TcpListener::bind(address).map_err(|error| {
-        io::Error::new(
-            error.kind(),
-            format!("can't listen on {address}: {error}; is another program there?"),
-        )
+        let in_use = error.kind() == io::ErrorKind::AddrInUse;
+        let hint = if in_use { "; is another callbox running?" } else { "" };
+        io::Error::new(error.kind(), format!("can't listen on {address}: {error}{hint}"))
     })?;
     rustix::net::listen(&bound, BACKLOG)?;
     bound.set_nonblocking(true)?;

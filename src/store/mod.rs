@@ -3,11 +3,13 @@
 //! SQLite stands behind them today; a store for many machines can stand behind them tomorrow.
 
 mod reread;
+mod retention;
 pub mod sqlite;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 pub use reread::{NewReading, Reread, Revision, StoredCallback};
+pub use retention::{Ages, Kind, Prune, Pruned, Retention, Round};
 
 use crate::clock::Time;
 use crate::domain::callback::{Callback, CallbackOutcome};
@@ -126,9 +128,6 @@ pub trait Outbox: Send + Sync {
 
     /// Writes down an attempt and what follows from it.
     async fn record(&self, recorded: Recorded) -> Result<(), StoreError>;
-
-    /// Gives claimed deliveries back untried: pending, due at once, nothing counted.
-    async fn release(&self, deliveries: Vec<DeliveryId>) -> Result<(), StoreError>;
 
     /// When the destination's next pending delivery is due; `None` if it has none.
     async fn next_due(&self, destination: &Name) -> Result<Option<Time>, StoreError>;
@@ -373,11 +372,20 @@ pub trait Upkeep: Send + Sync {
     /// Whether the store takes writes, found out by one.
     async fn ready(&self) -> Result<(), StoreError>;
 
+    /// The version of what keeps the data, such as `SQLite 3.54.1`.
+    fn version(&self) -> String;
+
     /// What is known to be damaged, found by the check that runs beside the service.
     fn damage(&self) -> Option<String>;
 
     /// How many writes wait for their turn.
     fn waiting(&self) -> usize;
+
+    /// Removes some of what is too old: a bounded step. Nothing that an open delivery needs, and no event that has one.
+    async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError>;
+
+    /// Gives some of the room that removed things took back to the disk. Whether there is more to give.
+    async fn shrink(&self) -> Result<bool, StoreError>;
 
     /// Writes down what waits, folds the log into the database and closes it. Later calls are [`StoreError::Closed`].
     async fn close(&self) -> Result<(), StoreError>;

@@ -9,6 +9,7 @@
 
 mod ask;
 mod authenticate;
+mod backup;
 mod command;
 mod deliver;
 mod demo;
@@ -20,6 +21,8 @@ mod receive;
 mod refuse;
 mod replay;
 mod reprocess;
+mod retention;
 mod store;
 mod support;
 mod vendors;
+mod watch;

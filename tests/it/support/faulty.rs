@@ -16,12 +16,11 @@ use callbox::domain::query::{
 };
 use callbox::store::sqlite::SqliteStore;
 use callbox::store::{
-    Appended, Backlog, CallbackRecord, Claimed, Intake, NewCallback, NewReading, Outbox, Questions,
-    Recorded, Reread, SourceCounts, StoreError, StoredCallback, Story, Upkeep,
+    Appended, Backlog, CallbackRecord, Claimed, Intake, NewCallback, NewReading, Outbox, Prune,
+    Pruned, Questions, Recorded, Reread, SourceCounts, StoreError, StoredCallback, Story, Upkeep,
 };
 
 /// The real store, until it is told to fail.
-#[derive(Debug)]
 pub(crate) struct FaultyStore {
     inner: SqliteStore,
     failing_records: AtomicUsize,
@@ -80,10 +79,6 @@ impl Outbox for FaultyStore {
             return Err(StoreError::Failed("the test says so".to_owned()));
         }
         self.inner.record(recorded).await
-    }
-
-    async fn release(&self, deliveries: Vec<DeliveryId>) -> Result<(), StoreError> {
-        self.inner.release(deliveries).await
     }
 
     async fn next_due(&self, destination: &Name) -> Result<Option<Time>, StoreError> {
@@ -207,6 +202,10 @@ impl Questions for FaultyStore {
 
 #[async_trait]
 impl Upkeep for FaultyStore {
+    fn version(&self) -> String {
+        self.inner.version()
+    }
+
     fn key(&self) -> [u8; 32] {
         self.inner.key()
     }
@@ -221,6 +220,14 @@ impl Upkeep for FaultyStore {
 
     fn waiting(&self) -> usize {
         self.inner.waiting()
+    }
+
+    async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError> {
+        self.inner.prune(prune).await
+    }
+
+    async fn shrink(&self) -> Result<bool, StoreError> {
+        self.inner.shrink().await
     }
 
     async fn close(&self) -> Result<(), StoreError> {
