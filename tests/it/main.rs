@@ -10,6 +10,7 @@
 mod ask;
 mod authenticate;
 mod backup;
+mod command;
 mod deliver;
 mod demo;
 mod disk;
