@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, SystemClock};
@@ -15,8 +15,8 @@ use crate::domain::id::IdMaker;
 use crate::http::{self, Doors, Health, Listeners, Room};
 use crate::random::Random;
 use crate::receive::{DriftBook, Receiver};
-use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
+use crate::store::{Retention, Store};
 
 /// How long attempts under way may take to end once we stop.
 const ATTEMPTS_GRACE: Duration = Duration::from_secs(10);
@@ -57,6 +57,7 @@ pub struct App {
     listeners: Listeners,
     room: Arc<Room>,
     worker: DeliveryWorker,
+    retention: Retention,
     store: Arc<dyn Store>,
     health: Arc<Health>,
     clock: Arc<dyn Clock>,
@@ -90,7 +91,9 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
         key: store.key(),
         drift: DriftBook::remembered(store.drift().await?),
         wake,
+        news: watch::Sender::new(()),
     };
+    let retention = Retention::new(Arc::clone(&store), Arc::clone(&clock), config.store.retention);
     let health = Arc::new(Health::default());
     let doors = Doors {
         config: Arc::new(config),
@@ -100,7 +103,7 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
         clock: Arc::clone(&clock),
         health: Arc::clone(&health),
     };
-    Ok(App { listeners, room: Arc::new(Room::new(doors)), worker, store, health, clock })
+    Ok(App { listeners, room: Arc::new(Room::new(doors)), worker, retention, store, health, clock })
 }
 
 impl App {
@@ -119,18 +122,22 @@ impl App {
     /// Runs until `stop`. Then: ready no more, deliveries end, requests end, everything is written, the store is closed.
     /// `hurry` cuts the waiting short; nothing that was acknowledged depends on it.
     pub async fn run_until(self, stop: CancellationToken, hurry: CancellationToken) -> Result<()> {
-        let Self { listeners, room, worker, store, health, clock } = self;
+        let Self { listeners, room, worker, retention, store, health, clock } = self;
         let (stop_delivering, stop_accepting) =
             (CancellationToken::new(), CancellationToken::new());
         let mut worker = tokio::spawn(worker.run(stop_delivering.clone(), ATTEMPTS_GRACE));
+        let mut retention = tokio::spawn(retention.run(stop_delivering.clone()));
         let serving = http::serve(listeners, room, stop_accepting.clone(), hurry.clone());
         let ending = async {
             stop.cancelled().await;
             health.stop();
             stop_delivering.cancel();
             tokio::select! {
-                _ = async { tokio::join!(&mut worker, clock.sleep(FAREWELL)) } => {}
-                () = hurry.cancelled() => worker.abort(),
+                _ = async { tokio::join!(&mut worker, &mut retention, clock.sleep(FAREWELL)) } => {}
+                () = hurry.cancelled() => {
+                    worker.abort();
+                    retention.abort();
+                }
             }
             stop_accepting.cancel();
         };

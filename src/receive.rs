@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 pub use drift::DriftBook;
 pub use reprocess::Reprocessing;
@@ -24,7 +24,7 @@ use crate::store::{Appended, Intake, Kept, NewCallback, NewEvent, StoreError};
 use crate::vendor::{self, Authentic, EVENTS_MAX, Reading, authenticity};
 
 /// What takes callbacks in.
-#[derive(Debug)]
+#[expect(missing_debug_implementations, reason = "it holds the store's key; nobody prints it")]
 pub struct Receiver<S: ?Sized> {
     /// Where they are kept.
     pub store: Arc<S>,
@@ -38,6 +38,8 @@ pub struct Receiver<S: ?Sized> {
     pub drift: DriftBook,
     /// Wakes the delivery worker.
     pub wake: Arc<Notify>,
+    /// Wakes those who follow the events, once there are more of them. It says nothing of which: the store does.
+    pub news: watch::Sender<()>,
 }
 
 /// A callback that is on disk.
@@ -79,6 +81,9 @@ impl<S: Intake + ?Sized> Receiver<S> {
         let drift = self.drift.worth_writing(&source.name, &findings, id, received_at);
         let appended = self.store.append(self.sealed(source, callback, kept, drift)).await?;
         self.drift.note(&source.name, &findings, id, received_at);
+        if appended.outcome == CallbackOutcome::Events {
+            self.news.send_replace(());
+        }
         if appended.deliveries > 0 {
             self.wake.notify_one();
         }

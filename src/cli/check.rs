@@ -14,6 +14,7 @@ use super::WRONG;
 use crate::config::Config;
 use crate::domain::destination::Destination;
 use crate::domain::source::{Scheme, Source};
+use crate::store::sqlite::{self, Inspection};
 
 const BOLD: Style = Style::new().bold();
 const RED: Style = AnsiColor::Red.on_default().bold();
@@ -28,6 +29,9 @@ pub struct CheckArgs {
     /// Print one JSON object instead of tables; it holds the push URLs with their tokens
     #[arg(long)]
     json: bool,
+    /// Look at the whole store too: every page, every reference, every callback's checksum. It may be in use
+    #[arg(long)]
+    deep: bool,
 }
 
 /// Says what would run, on stdout, and what is wrong or doubtful, on stderr. Starts nothing and writes nothing.
@@ -40,7 +44,7 @@ fn check(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Resu
     let config = match Config::load(&args.config) {
         Ok(config) => config,
         Err(error) => {
-            writeln!(err, "{error}")?;
+            writeln!(err, "{:#}", anyhow::Error::new(error))?;
             return Ok(WRONG);
         }
     };
@@ -52,7 +56,35 @@ fn check(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Resu
     for warning in warnings::warnings(&config, &args.config) {
         writeln!(err, "{YELLOW}warning:{YELLOW:#} {warning}")?;
     }
-    Ok(super::GOOD)
+    if args.deep { deep(&config, args.json, out, err) } else { Ok(super::GOOD) }
+}
+
+/// Looks at the store as a whole.
+fn deep(config: &Config, json: bool, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
+    let path = config.store.path.display();
+    let inspection = match sqlite::inspect(&config.store.path) {
+        Ok(inspection) => inspection,
+        Err(error) => {
+            writeln!(err, "{RED}{path} can't be looked at:{RED:#} {error}")?;
+            return Ok(super::FAILED);
+        }
+    };
+    let Inspection { callbacks, events, messages, deliveries, findings } = inspection;
+    if !json {
+        let counts = format!(
+            "{callbacks} callbacks, {events} events, {messages} messages, {deliveries} deliveries"
+        );
+        writeln!(out, "\n{BOLD}store{BOLD:#}  {counts}")?;
+    }
+    if findings.is_empty() {
+        writeln!(err, "{path} is whole: every page, every reference, every callback's checksum")?;
+        return Ok(super::GOOD);
+    }
+    for finding in findings {
+        writeln!(err, "{RED}damaged:{RED:#} {finding}")?;
+    }
+    writeln!(err, "{path} is damaged: stop, copy the file away, and restore a backup")?;
+    Ok(super::FAILED)
 }
 
 fn as_json(config: &Config) -> Value {
@@ -152,7 +184,7 @@ mod tests {
         let config = folder.path().join("callbox.toml");
         std::fs::write(&config, text).unwrap();
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let code = check(&CheckArgs { config, json }, &mut out, &mut err).unwrap();
+        let code = check(&CheckArgs { config, json, deep: false }, &mut out, &mut err).unwrap();
         (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
     }
 
@@ -194,9 +226,11 @@ mod tests {
 
     #[test]
     fn a_file_that_is_not_there_ends_with_2_and_is_named() {
-        let args = CheckArgs { config: "not/there.toml".into(), json: false };
+        let args = CheckArgs { config: "not/there.toml".into(), json: false, deep: false };
         let (mut out, mut err) = (Vec::new(), Vec::new());
         assert_eq!(check(&args, &mut out, &mut err).unwrap(), WRONG);
-        assert!(String::from_utf8(err).unwrap().contains("not/there.toml"));
+        let told = String::from_utf8(err).unwrap();
+        assert!(told.contains("not/there.toml"), "{told}");
+        assert_eq!(told.matches("No such file").count(), 1, "{told}");
     }
 }

@@ -1,5 +1,6 @@
 //! The command line: one file for each command.
 
+pub mod backup;
 pub mod callbacks;
 pub mod check;
 pub mod demo;
@@ -46,6 +47,8 @@ enum Command {
     Demo(demo::Args),
     /// Read the configuration, say what would run, and warn of what should not meet the internet
     Check(check::CheckArgs),
+    /// Copy the store into a file, beside a running server or without one
+    Backup(backup::BackupArgs),
     /// Make API keys
     Keys(keys::KeysArgs),
     /// Do something about callbacks that are in the store
@@ -63,6 +66,10 @@ pub const FAILED: u8 = 1;
 /// The arguments or the configuration are wrong.
 pub const WRONG: u8 = 2;
 
+/// What `serve` logs unless told otherwise. The HTTP library's lines are of strangers who send what is not HTTP: nobody should be
+/// paged for them, and nobody should fill the disk with them.
+const SERVE_LOGS: &str = "info,actix_server=warn,actix_http=off";
+
 /// Does what the command line says. Every refusal says what, where and what to do, on stderr.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -76,8 +83,7 @@ pub fn run() -> ExitCode {
         }
     };
     let Arguments { command, logs } = arguments;
-    let by_command =
-        if matches!(command, Command::Serve(_)) { "info,actix_server=warn" } else { "error" };
+    let by_command = if matches!(command, Command::Serve(_)) { SERVE_LOGS } else { "error" };
     if let Err(error) = telemetry::start(logs.log.as_deref().unwrap_or(by_command), logs.log_format)
     {
         anstream::eprintln!("callbox: {error}");
@@ -101,6 +107,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(args) => serve::run(args).await,
         Command::Check(args) => check::run(&args),
+        Command::Backup(args) => backup::run(&args),
         Command::Demo(args) => demo::run(args).await,
         Command::Keys(args) => keys::run(&args),
         Command::Callbacks(args) => callbacks::run(args).await,

@@ -21,7 +21,6 @@ mod urls;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use ipnet::IpNet;
 use url::Url;
@@ -34,6 +33,7 @@ use crate::clock::Time;
 use crate::domain::destination::Destination;
 use crate::domain::name::Name;
 use crate::domain::source::Source;
+use crate::store::Ages;
 
 /// The whole configuration, valid.
 #[derive(Clone, Debug)]
@@ -112,16 +112,5 @@ pub struct StoreSettings {
     /// The database file.
     pub path: PathBuf,
     /// How long things are kept.
-    pub retention: Retention,
-}
-
-/// How long things are kept.
-#[derive(Clone, Copy, Debug)]
-pub struct Retention {
-    /// Callbacks.
-    pub callbacks: Duration,
-    /// Events.
-    pub events: Duration,
-    /// Attempts.
-    pub attempts: Duration,
+    pub retention: Ages,
 }

@@ -59,6 +59,8 @@ pub(super) struct RawStore {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawRetention {
     pub(super) callbacks: Option<Text>,
+    pub(super) quarantined: Option<Text>,
+    pub(super) unauthentic: Option<Text>,
     pub(super) events: Option<Text>,
     pub(super) attempts: Option<Text>,
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::judge::Judge;
 use super::raw::{RawApi, RawServer, RawStore, Text};
 use super::urls::web_url;
-use super::{Api, Retention, Server, StoreSettings};
+use super::{Api, Server, StoreSettings};
+use crate::store::Ages;
 
 /// Where vendors push unless told otherwise.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -79,7 +80,15 @@ pub(super) fn store(raw: &RawStore, judge: &mut Judge<'_>) -> Option<StoreSettin
     let callbacks = kept(retention.callbacks.as_ref(), 90, judge);
     let events = kept(retention.events.as_ref(), 90, judge);
     let attempts = kept(retention.attempts.as_ref(), 30, judge);
-    let retention = Retention { callbacks: callbacks?, events: events?, attempts: attempts? };
+    let quarantined = kept(retention.quarantined.as_ref(), 90, judge);
+    let unauthentic = kept(retention.unauthentic.as_ref(), 90, judge);
+    let retention = Ages {
+        callbacks: callbacks?,
+        quarantined: quarantined?,
+        unauthentic: unauthentic?,
+        events: events?,
+        attempts: attempts?,
+    };
     Some(StoreSettings { path: path?, retention })
 }
 

@@ -87,6 +87,33 @@ pub struct EventFilter {
     pub occurred_until: Option<Time>,
 }
 
+/// Which messages are wanted; what is absent is not asked for.
+#[derive(Clone, Debug, Default)]
+pub struct MessageFilter {
+    /// Where it stands: its highest rung.
+    pub state: Option<State>,
+    /// Queued or sent, but never confirmed nor failed, and nothing was heard of it after this.
+    pub stuck_since: Option<Time>,
+    /// The source.
+    pub source: Option<Name>,
+    /// The vendor's code.
+    pub vendor: Option<String>,
+    /// The conversation.
+    pub conversation: Option<String>,
+    /// A phone number on either side; digits alone.
+    pub phone: Option<String>,
+    /// The direction.
+    pub direction: Option<Direction>,
+    /// The channel of its first event.
+    pub channel: Option<Channel>,
+    /// Whether one of its legs was reported both failed and arrived.
+    pub contradictory: Option<bool>,
+    /// Last heard of at or after this.
+    pub since: Option<Time>,
+    /// Last heard of before this.
+    pub until: Option<Time>,
+}
+
 /// Which callbacks are wanted; what is absent is not asked for.
 #[derive(Clone, Debug, Default)]
 pub struct CallbackFilter {

@@ -46,6 +46,7 @@ impl<S: Intake + ?Sized> Receiver<S> {
             return Ok(Some(reread));
         }
         if reread.changed {
+            self.news.send_replace(());
             self.drift.note(&source.name, &findings, id, received_at);
             tracing::info!(source.name = %source.name, callback.id = %id, new = reread.new.len(), revised = reread.revised.len(), "a callback reads differently than before");
         }

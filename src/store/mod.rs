@@ -3,11 +3,13 @@
 //! SQLite stands behind them today; a store for many machines can stand behind them tomorrow.
 
 mod reread;
+mod retention;
 pub mod sqlite;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 pub use reread::{NewReading, Reread, Revision, StoredCallback};
+pub use retention::{Ages, Kind, Prune, Pruned, Retention, Round};
 
 use crate::clock::Time;
 use crate::domain::callback::{Callback, CallbackOutcome};
@@ -17,7 +19,9 @@ use crate::domain::event::{Draft, Event};
 use crate::domain::id::{CallbackId, DeliveryId, EventId};
 use crate::domain::message::Message;
 use crate::domain::name::Name;
-use crate::domain::query::{CallbackFilter, DeliveryFilter, EventFilter, Page, PageRequest};
+use crate::domain::query::{
+    CallbackFilter, DeliveryFilter, EventFilter, MessageFilter, Page, PageRequest,
+};
 use crate::domain::source::Quota;
 
 /// Everything a store does.
@@ -125,9 +129,6 @@ pub trait Outbox: Send + Sync {
     /// Writes down an attempt and what follows from it.
     async fn record(&self, recorded: Recorded) -> Result<(), StoreError>;
 
-    /// Gives claimed deliveries back untried: pending, due at once, nothing counted.
-    async fn release(&self, deliveries: Vec<DeliveryId>) -> Result<(), StoreError>;
-
     /// When the destination's next pending delivery is due; `None` if it has none.
     async fn next_due(&self, destination: &Name) -> Result<Option<Time>, StoreError>;
 
@@ -203,6 +204,21 @@ pub trait Questions: Send + Sync {
 
     /// An event with its deliveries and their attempts.
     async fn event(&self, id: EventId) -> Result<Option<(Event, Vec<Delivery>)>, StoreError>;
+
+    /// A page of messages, in the order in which they were first heard of.
+    async fn messages(
+        &self,
+        filter: MessageFilter,
+        page: PageRequest,
+    ) -> Result<Page<Message>, StoreError>;
+
+    /// A page of the events about a conversation's messages, in the order of commit; `None` if it has no message.
+    async fn conversation(
+        &self,
+        source: &Name,
+        conversation: &str,
+        page: PageRequest,
+    ) -> Result<Option<Page<Event>>, StoreError>;
 
     /// A message with all that is known of it; without `instance` the most recently updated of those that share the id.
     async fn message(
@@ -364,6 +380,12 @@ pub trait Upkeep: Send + Sync {
 
     /// How many writes wait for their turn.
     fn waiting(&self) -> usize;
+
+    /// Removes some of what is too old: a bounded step. Nothing that an open delivery needs, and no event that has one.
+    async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError>;
+
+    /// Gives some of the room that removed things took back to the disk. Whether there is more to give.
+    async fn shrink(&self) -> Result<bool, StoreError>;
 
     /// Writes down what waits, folds the log into the database and closes it. Later calls are [`StoreError::Closed`].
     async fn close(&self) -> Result<(), StoreError>;

@@ -80,7 +80,7 @@ async fn a_stop_under_load_loses_nothing_and_resets_nobody() {
 }
 
 /// Checks that every acknowledged callback, and each of its events, is there and is what was sent.
-async fn assert_kept(api: SocketAddr, acknowledged: &[Acknowledged]) {
+pub(crate) async fn assert_kept(api: SocketAddr, acknowledged: &[Acknowledged]) {
     let callbacks = everything(api, "callbacks").await;
     let callbacks: BTreeMap<&str, &Value> =
         callbacks.iter().map(|callback| (callback["id"].as_str().unwrap(), callback)).collect();
@@ -100,7 +100,7 @@ async fn assert_kept(api: SocketAddr, acknowledged: &[Acknowledged]) {
 }
 
 /// Checks that these callbacks' bodies are, to the byte, what was sent.
-async fn assert_bodies(api: SocketAddr, acknowledged: &[Acknowledged]) {
+pub(crate) async fn assert_bodies(api: SocketAddr, acknowledged: &[Acknowledged]) {
     let mut connection = Connection::open(api).await.unwrap();
     for one in acknowledged {
         let path = format!("/v1/callbacks/{}/body", one.callback);

@@ -9,14 +9,18 @@
 
 mod ask;
 mod authenticate;
+mod backup;
 mod deliver;
 mod demo;
 mod durable;
+mod follow;
+mod messages;
 mod operate;
 mod receive;
 mod refuse;
 mod replay;
 mod reprocess;
+mod retention;
 mod store;
 mod support;
 mod vendors;

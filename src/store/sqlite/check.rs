@@ -96,7 +96,7 @@ pub(super) fn clock(connection: &Connection, now: Time) -> Result<(), rusqlite::
 }
 
 /// The first damage found, if there is any.
-fn quick_check(connection: &Connection) -> Result<Option<String>, rusqlite::Error> {
+pub(super) fn quick_check(connection: &Connection) -> Result<Option<String>, rusqlite::Error> {
     let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     Ok((found != "ok").then_some(found))
 }

@@ -39,17 +39,6 @@ impl Outbox for SqliteStore {
         self.writer()?.write(Patience::Full, move |connection| record(connection, &recorded)).await
     }
 
-    async fn release(&self, deliveries: Vec<DeliveryId>) -> Result<(), StoreError> {
-        let release = move |connection: &Connection| {
-            let mut update = connection.prepare_cached(
-                "UPDATE delivery SET state = 'pending', started_ms = NULL, attempts = attempts - 1
-                 WHERE uid = ?1 AND state = 'in_flight'",
-            )?;
-            deliveries.iter().try_for_each(|id| update.execute([id.to_bytes()]).map(|_| ()))
-        };
-        self.writer()?.write(Patience::Full, release).await
-    }
-
     async fn next_due(&self, destination: &Name) -> Result<Option<Time>, StoreError> {
         let destination = destination.clone();
         let sql = "SELECT min(due_ms) FROM delivery WHERE destination = ?1 AND state = 'pending'";

@@ -1,14 +1,17 @@
 //! The store in one SQLite file: one thread writes, a few read.
 
 mod append;
+mod backup;
 mod check;
 mod deliver;
 mod drift;
 mod filesystem;
+mod inspect;
 mod open;
 mod read;
 mod readers;
 mod reread;
+mod retention;
 mod rows;
 mod schema;
 mod tally;
@@ -21,17 +24,19 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock};
 
+pub use backup::{BackupError, backup};
 use check::{Damage, Look};
+pub use inspect::{Inspection, inspect};
 pub use open::OpenError;
 use readers::Readers;
 use writer::{Patience, Writer};
 
 use crate::clock::Clock;
 use crate::random::Random;
-use crate::store::{StoreError, Upkeep};
+use crate::store::{Prune, Pruned, StoreError, Upkeep};
 
 /// The store in one SQLite file.
-#[derive(Debug)]
+#[expect(missing_debug_implementations, reason = "it holds the store's key; nobody prints it")]
 pub struct SqliteStore {
     ways: RwLock<Option<Ways>>,
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
@@ -74,7 +79,7 @@ impl SqliteStore {
 
     /// Times a sync, looks at the free space, and warns of what may break the promise.
     pub fn probe(path: &Path, clock: &dyn Clock) {
-        filesystem::probe(path.parent().unwrap_or(Path::new(".")), clock);
+        filesystem::probe(open::directory_of(path), clock);
     }
 
     fn writer(&self) -> Result<Arc<Writer>, StoreError> {
@@ -108,6 +113,16 @@ impl Upkeep for SqliteStore {
 
     fn waiting(&self) -> usize {
         self.writer().map_or(0, |writer| writer.waiting())
+    }
+
+    async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError> {
+        self.writer()?
+            .write(Patience::Full, move |connection| retention::prune(connection, &prune))
+            .await
+    }
+
+    async fn shrink(&self) -> Result<bool, StoreError> {
+        self.writer()?.write(Patience::Full, retention::shrink).await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

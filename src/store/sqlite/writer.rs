@@ -2,6 +2,7 @@
 //!
 //! There is no timer: a group is what gathered while the last one synced, so a lone write waits for nobody.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
@@ -41,7 +42,9 @@ where
     T: Send,
 {
     fn run(&mut self, connection: &Connection) -> bool {
-        let done = (self.work)(connection).map_err(|error| understand(&error));
+        let worked = catch_unwind(AssertUnwindSafe(|| (self.work)(connection)));
+        let done = worked
+            .map_or_else(|_| Err(panicked()), |worked| worked.map_err(|error| understand(&error)));
         self.done.insert(done).is_ok()
     }
 
@@ -109,6 +112,12 @@ impl Writer {
     pub(super) fn waiting(&self) -> usize {
         QUEUE_MAX.saturating_sub(self.steps.capacity())
     }
+}
+
+/// A panic is a bug of ours, and its caller's affair alone: the thread goes on, for without it nothing could be kept any more.
+pub(super) fn panicked() -> StoreError {
+    tracing::error!("a step of the store panicked and was undone; please report it");
+    StoreError::Failed("callbox panicked; please report it".to_owned())
 }
 
 /// What a `rusqlite` error means to callers.
@@ -222,5 +231,33 @@ impl Thread {
         if let Err(error) = stopped {
             tracing::error!(%error, "the store did not close cleanly; the next start will look closer");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_step_that_panics_fails_alone_and_the_next_one_is_kept() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE kept (number INTEGER)").unwrap();
+        let (writer, thread) = Writer::start(connection).unwrap();
+        let insert = |connection: &Connection| {
+            connection.execute("INSERT INTO kept VALUES (1)", []).map(|_| ())
+        };
+        let broken = writer.write(Patience::Full, move |connection| -> Result<(), _> {
+            insert(connection)?;
+            panic!("a bug")
+        });
+        let (broken, sound) = tokio::join!(broken, writer.write(Patience::Full, insert));
+        assert!(matches!(broken, Err(StoreError::Failed(_))), "{broken:?}");
+        assert!(sound.is_ok(), "{sound:?}");
+        let count = |connection: &Connection| {
+            connection.query_row("SELECT count(*) FROM kept", [], |row| row.get::<_, i64>(0))
+        };
+        assert_eq!(writer.write(Patience::Full, count).await.unwrap(), 1);
+        drop(writer);
+        thread.join().unwrap();
     }
 }

@@ -9,16 +9,18 @@ use callbox::domain::delivery::{Delivery, Trigger};
 use callbox::domain::drift::{Finding, Seen};
 use callbox::domain::event::Event;
 use callbox::domain::id::{CallbackId, DeliveryId, EventId};
+use callbox::domain::message::Message;
 use callbox::domain::name::Name;
-use callbox::domain::query::{CallbackFilter, DeliveryFilter, EventFilter, Page, PageRequest};
+use callbox::domain::query::{
+    CallbackFilter, DeliveryFilter, EventFilter, MessageFilter, Page, PageRequest,
+};
 use callbox::store::sqlite::SqliteStore;
 use callbox::store::{
-    Appended, Backlog, CallbackRecord, Claimed, Intake, NewCallback, NewReading, Outbox, Questions,
-    Recorded, Reread, SourceCounts, StoreError, StoredCallback, Story, Upkeep,
+    Appended, Backlog, CallbackRecord, Claimed, Intake, NewCallback, NewReading, Outbox, Prune,
+    Pruned, Questions, Recorded, Reread, SourceCounts, StoreError, StoredCallback, Story, Upkeep,
 };
 
 /// The real store, until it is told to fail.
-#[derive(Debug)]
 pub(crate) struct FaultyStore {
     inner: SqliteStore,
     failing_records: AtomicUsize,
@@ -79,10 +81,6 @@ impl Outbox for FaultyStore {
         self.inner.record(recorded).await
     }
 
-    async fn release(&self, deliveries: Vec<DeliveryId>) -> Result<(), StoreError> {
-        self.inner.release(deliveries).await
-    }
-
     async fn next_due(&self, destination: &Name) -> Result<Option<Time>, StoreError> {
         self.inner.next_due(destination).await
     }
@@ -125,6 +123,23 @@ impl Questions for FaultyStore {
 
     async fn event(&self, id: EventId) -> Result<Option<(Event, Vec<Delivery>)>, StoreError> {
         self.inner.event(id).await
+    }
+
+    async fn messages(
+        &self,
+        filter: MessageFilter,
+        page: PageRequest,
+    ) -> Result<Page<Message>, StoreError> {
+        self.inner.messages(filter, page).await
+    }
+
+    async fn conversation(
+        &self,
+        source: &Name,
+        conversation: &str,
+        page: PageRequest,
+    ) -> Result<Option<Page<Event>>, StoreError> {
+        self.inner.conversation(source, conversation, page).await
     }
 
     async fn message(
@@ -205,6 +220,14 @@ impl Upkeep for FaultyStore {
 
     fn waiting(&self) -> usize {
         self.inner.waiting()
+    }
+
+    async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError> {
+        self.inner.prune(prune).await
+    }
+
+    async fn shrink(&self) -> Result<bool, StoreError> {
+        self.inner.shrink().await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -50,6 +50,13 @@ impl Place {
         Program::of(self.command("trace").stderr(std::fs::File::create(log).unwrap()))
     }
 
+    /// Runs another command of the program, with this place's configuration, to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_callbox"));
+        command.args(arguments).arg("--config").arg(self.path().join("callbox.toml"));
+        command.output().unwrap()
+    }
+
     /// Starts the program where it has to refuse: what it said and how it ended.
     pub(crate) fn refusal(&self) -> Output {
         self.command("off").output().unwrap()

@@ -59,6 +59,21 @@ impl Shelf {
         Self { open, folder: left, clock, ids, store }
     }
 
+    /// Stops in good order, and opens what is there.
+    pub(crate) async fn restart(self) -> Self {
+        self.store.close().await.unwrap();
+        let Self { open, folder, clock, ids, store } = self;
+        drop(store);
+        let store = open(folder.path(), Arc::<ManualClock>::clone(&clock));
+        Self { open, folder, clock, ids, store }
+    }
+
+    /// The bytes that everything in the folder takes.
+    pub(crate) fn size(&self) -> u64 {
+        let files = std::fs::read_dir(self.folder.path()).unwrap();
+        files.map(|file| file.unwrap().metadata().unwrap().len()).sum()
+    }
+
     pub(crate) fn now(&self) -> Time {
         self.clock.now()
     }
@@ -136,6 +151,12 @@ impl Shelf {
     /// Claims one delivery for `crm`, and writes down that the attempt at it ended so.
     pub(crate) async fn attempt(&self, outcome: Outcome, next: Next) -> Claimed {
         let claimed = self.claim(1).await.remove(0);
+        self.end(&claimed, outcome, next).await;
+        claimed
+    }
+
+    /// Writes down that the attempt at a claimed delivery ended so.
+    pub(crate) async fn end(&self, claimed: &Claimed, outcome: Outcome, next: Next) {
         let attempt = Attempt {
             number: claimed.number,
             started_at: self.now(),
@@ -148,7 +169,6 @@ impl Shelf {
         };
         let recorded = Recorded { delivery: claimed.id, attempt, next };
         self.store.record(recorded).await.unwrap();
-        claimed
     }
 
     pub(crate) async fn delivery(&self, id: DeliveryId) -> Delivery {

@@ -145,7 +145,8 @@ fn fits(event: &Event, filter: &EventFilter) -> bool {
         })
 }
 
-fn has_phone(party: &Party, digits: &str) -> bool {
+/// Whether it is this party's phone number, by its digits.
+pub(super) fn has_phone(party: &Party, digits: &str) -> bool {
     let digits_of = |text: &String| text.chars().filter(char::is_ascii_digit).eq(digits.chars());
     party.phone.as_ref().is_some_and(digits_of)
 }

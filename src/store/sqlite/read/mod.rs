@@ -2,9 +2,13 @@
 
 mod arrivals;
 mod callbacks;
+mod conversations;
 mod deliveries;
 mod events;
 mod messages;
+#[cfg(test)]
+mod plans;
+mod story;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -15,9 +19,10 @@ use crate::domain::delivery::Delivery;
 use crate::domain::drift::{Finding, Seen};
 use crate::domain::event::Event;
 use crate::domain::id::{CallbackId, DeliveryId, EventId};
+use crate::domain::message::Message;
 use crate::domain::name::Name;
 use crate::domain::query::{
-    CallbackFilter, DeliveryFilter, EventFilter, Order, Page, PageRequest, Place,
+    CallbackFilter, DeliveryFilter, EventFilter, MessageFilter, Order, Page, PageRequest, Place,
 };
 use crate::store::{
     Backlog, CallbackRecord, Questions, SourceCounts, StoreError, StoredCallback, Story,
@@ -37,6 +42,26 @@ impl Questions for SqliteStore {
         self.readers()?.read(move |connection| events::one(connection, id)).await
     }
 
+    async fn messages(
+        &self,
+        filter: MessageFilter,
+        page: PageRequest,
+    ) -> Result<Page<Message>, StoreError> {
+        self.readers()?.read(move |connection| messages::page(connection, &filter, page)).await
+    }
+
+    async fn conversation(
+        &self,
+        source: &Name,
+        conversation: &str,
+        page: PageRequest,
+    ) -> Result<Option<Page<Event>>, StoreError> {
+        let (source, conversation) = (source.clone(), conversation.to_owned());
+        self.readers()?
+            .read(move |connection| conversations::page(connection, &source, &conversation, page))
+            .await
+    }
+
     async fn message(
         &self,
         source: &Name,
@@ -45,7 +70,7 @@ impl Questions for SqliteStore {
     ) -> Result<Option<Story>, StoreError> {
         let (source, id, instance) = (source.clone(), id.to_owned(), instance.map(str::to_owned));
         self.readers()?
-            .read(move |connection| messages::story(connection, &source, &id, instance.as_deref()))
+            .read(move |connection| story::story(connection, &source, &id, instance.as_deref()))
             .await
     }
 
