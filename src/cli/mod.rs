@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::app::DiskFailed;
 use crate::config::ConfigError;
 use crate::telemetry::{self, LogFormat};
 
@@ -63,6 +64,9 @@ pub const GOOD: u8 = 0;
 /// It failed: the store, a port, a difference.
 pub const FAILED: u8 = 1;
 
+/// The disk failed under a running store.
+pub const DISK_FAILED: u8 = 74;
+
 /// The arguments or the configuration are wrong.
 pub const WRONG: u8 = 2;
 
@@ -99,7 +103,13 @@ pub fn run() -> ExitCode {
     };
     ended.unwrap_or_else(|error| {
         anstream::eprintln!("callbox: {error:#}");
-        ExitCode::from(if error.is::<ConfigError>() { WRONG } else { FAILED })
+        ExitCode::from(if error.is::<ConfigError>() {
+            WRONG
+        } else if error.is::<DiskFailed>() {
+            DISK_FAILED
+        } else {
+            FAILED
+        })
     })
 }
 

@@ -12,6 +12,7 @@ mod authenticate;
 mod backup;
 mod deliver;
 mod demo;
+mod disk;
 mod durable;
 mod follow;
 mod messages;
