@@ -128,7 +128,8 @@ pub fn run() -> ExitCode {
 /// The exit code of a failure: whose affair it is.
 fn code_of(error: &anyhow::Error) -> u8 {
     // The API refuses a filter that it can't read: that is a wrong argument, which the server alone could judge.
-    let asked_wrong = matches!(error.downcast_ref(), Some(ClientError::Refused { status: 400, .. }));
+    let asked_wrong =
+        matches!(error.downcast_ref(), Some(ClientError::Refused { status: 400, .. }));
     if error.is::<ConfigError>() || asked_wrong {
         WRONG
     } else if error.is::<DiskFailed>() {
