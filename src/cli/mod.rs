@@ -1,21 +1,30 @@
 //! The command line: one file for each command.
 
+mod asking;
 pub mod backup;
 pub mod callbacks;
 pub mod check;
+pub mod deliveries;
 pub mod demo;
+pub mod destinations;
 mod embedded;
+pub mod events;
 pub mod keys;
+pub mod messages;
 pub mod replay;
 pub mod serve;
 pub mod stage;
+mod table;
+pub mod tail;
 mod target;
 
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::app::DiskFailed;
 use crate::config::ConfigError;
+use crate::replay::client::ClientError;
 use crate::telemetry::{self, LogFormat};
 
 /// One inbox for every messaging vendor's callbacks.
@@ -51,6 +60,16 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Make API keys
     Keys(keys::KeysArgs),
+    /// List events, or show one with its deliveries
+    Events(Box<events::EventsArgs>),
+    /// List messages by where they stand, or tell the story of one
+    Messages(Box<messages::MessagesArgs>),
+    /// List deliveries, try one again now, or end it
+    Deliveries(deliveries::DeliveriesArgs),
+    /// Show how destinations stand, pause or resume one
+    Destinations(destinations::DestinationsArgs),
+    /// Print events as they happen
+    Tail(Box<tail::TailArgs>),
     /// Do something about callbacks that are in the store
     Callbacks(callbacks::CallbacksArgs),
     /// Send fixtures to a callbox, compare what comes of them, and say what differs
@@ -62,6 +81,9 @@ pub const GOOD: u8 = 0;
 
 /// It failed: the store, a port, a difference.
 pub const FAILED: u8 = 1;
+
+/// The disk failed under a running store.
+pub const DISK_FAILED: u8 = 74;
 
 /// The arguments or the configuration are wrong.
 pub const WRONG: u8 = 2;
@@ -99,8 +121,22 @@ pub fn run() -> ExitCode {
     };
     ended.unwrap_or_else(|error| {
         anstream::eprintln!("callbox: {error:#}");
-        ExitCode::from(if error.is::<ConfigError>() { WRONG } else { FAILED })
+        ExitCode::from(code_of(&error))
     })
+}
+
+/// The exit code of a failure: whose affair it is.
+fn code_of(error: &anyhow::Error) -> u8 {
+    // The API refuses a filter that it can't read: that is a wrong argument, which the server alone could judge.
+    let asked_wrong =
+        matches!(error.downcast_ref(), Some(ClientError::Refused { status: 400, .. }));
+    if error.is::<ConfigError>() || asked_wrong {
+        WRONG
+    } else if error.is::<DiskFailed>() {
+        DISK_FAILED
+    } else {
+        FAILED
+    }
 }
 
 async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
@@ -110,6 +146,11 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Backup(args) => backup::run(&args),
         Command::Demo(args) => demo::run(args).await,
         Command::Keys(args) => keys::run(&args),
+        Command::Events(args) => events::run(*args).await,
+        Command::Messages(args) => messages::run(*args).await,
+        Command::Deliveries(args) => deliveries::run(args).await,
+        Command::Destinations(args) => destinations::run(args).await,
+        Command::Tail(args) => tail::run(*args).await,
         Command::Callbacks(args) => callbacks::run(args).await,
         Command::Replay(args) => replay::run(*args).await,
     }

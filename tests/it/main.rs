@@ -10,8 +10,10 @@
 mod ask;
 mod authenticate;
 mod backup;
+mod command;
 mod deliver;
 mod demo;
+mod disk;
 mod durable;
 mod follow;
 mod messages;

@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::cli::table::harmless;
 use crate::domain::callback::CallbackOutcome;
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -82,25 +83,11 @@ impl fmt::Display for Told {
 }
 
 fn shown(value: Option<&Value>) -> String {
-    value.map_or_else(|| "nothing".to_owned(), |value| escaped(&value.to_string()))
+    value.map_or_else(|| "nothing".to_owned(), |value| harmless(&value.to_string()))
 }
 
 fn quoted(text: &str) -> String {
-    escaped(&Value::from(text).to_string())
-}
-
-/// JSON leaves some characters that terminals obey as they are.
-fn escaped(json: &str) -> String {
-    let escape = |letter: char| {
-        if letter.is_control()
-            || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-        {
-            letter.escape_unicode().to_string()
-        } else {
-            letter.to_string()
-        }
-    };
-    json.chars().map(escape).collect()
+    harmless(&Value::from(text).to_string())
 }
 
 fn is_set_aside(outcome: CallbackOutcome) -> bool {

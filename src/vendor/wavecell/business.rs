@@ -67,7 +67,9 @@ impl Envelope {
         rest: Fields,
     ) -> Vec<Draft> {
         let mut draft = self.event(kind, subject, self.when, self.key.clone());
-        draft.data.parts.insert(part, said);
+        if !said.is_empty() {
+            draft.data.parts.insert(part, said);
+        }
         draft.data.extra = rest.into_extra();
         vec![draft]
     }

@@ -38,11 +38,14 @@ pub(super) fn sms_inbound(mut body: Fields, arrival: &Arrival<'_>) -> Result<Vec
 
 /// Takes `error`, of which nobody says whether it is a code or a sentence: both are understood.
 fn error(fields: &mut Fields, channel: Option<Channel>, failed: bool) -> Option<MessageError> {
-    let text = fields.text("error")?;
-    if text.trim().parse::<u32>().is_err() {
-        return Some(MessageError { reason: Some(text), ..MessageError::default() });
-    }
-    let mut status = Fields::default();
-    status.put("errorCode", text.into());
-    errors::take(&mut status, None, channel, failed)
+    let text = fields.peek("error")?;
+    let error = if text.trim().parse::<u32>().is_ok() {
+        let mut status = Fields::default();
+        status.put("errorCode", text.into());
+        errors::take(&mut status, None, channel, failed)?
+    } else {
+        MessageError { reason: Some(text), ..MessageError::default() }
+    };
+    fields.take("error");
+    Some(error)
 }

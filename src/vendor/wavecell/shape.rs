@@ -55,8 +55,8 @@ enum Namespace {
 /// The product a body is from. Its name is spelled in several ways (`ChatApps`, `Chat Apps`, `Messaging Apps`); where it is
 /// left out, the event and its fields tell.
 fn namespace(body: &Fields, event_type: &str) -> Option<Namespace> {
-    if let Some(name) = body.peek("namespace") {
-        let name = word(&name).replace('_', "");
+    let name = word(&body.peek("namespace").unwrap_or_default()).replace('_', "");
+    if !name.is_empty() {
         return match name.as_str() {
             "sms" => Some(Namespace::Sms),
             "voice" => Some(Namespace::Voice),

@@ -144,7 +144,9 @@ fn numbers(mut body: Fields, arrival: &Arrival<'_>) -> Result<Vec<Draft>, Fault>
         let said = carry(payload, &names);
         let mut draft = event(EventType::NumberUpdated, None, when, key);
         draft.data.channel = Some(Channel::Voice);
-        draft.data.parts.insert(Part::Number, said);
+        if !said.is_empty() {
+            draft.data.parts.insert(Part::Number, said);
+        }
         Ok(draft)
     })
 }
