@@ -1,4 +1,4 @@
-//! What it costs to read a callback of each vendor, beside a bare parse of the same bytes, and all that is done with it before the store.
+//! What it costs to read a callback of each vendor, beside a bare parse of the same bytes, and all that is done before the store.
 //!
 //! `cargo bench --bench read`; `CALLBOX_BENCH_READS` sets how often each callback is read in a round (100 by default).
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
