@@ -9,13 +9,13 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, StoreSettings};
 use crate::delivery::{DeliveryWorker, Destinations};
 use crate::domain::id::IdMaker;
 use crate::http::{self, Doors, Health, Listeners, Room};
 use crate::random::Random;
 use crate::receive::{DriftBook, Receiver};
-use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::{DiskRoom, OpenError, SqliteStore};
 use crate::store::{Retention, Store};
 
 /// How long attempts under way may take to end once we stop.
@@ -24,6 +24,9 @@ const ATTEMPTS_GRACE: Duration = Duration::from_secs(10);
 /// How long we go on accepting once we stop, telling everybody who asks to come on another connection. A vendor that keeps
 /// its connection for the next callback hears of it so, instead of finding the connection cut off under its request.
 const FAREWELL: Duration = Duration::from_millis(500);
+
+/// How often the free space is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Time and chance: the machine's, or a test's.
 #[derive(Debug)]
@@ -67,7 +70,7 @@ pub struct App {
 pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
     let Surroundings { clock, ids, jitter } = surroundings;
     let listeners = Listeners::bind(config.server.listen, config.api.listen)?;
-    let opened = SqliteStore::open(&config.store.path, &clock, &ids)
+    let opened = open_store(&config.store, &clock, &ids)
         .with_context(|| format!("can't open the store {}", config.store.path.display()))?;
     let store: Arc<dyn Store> = Arc::new(opened);
     let wake = Arc::new(Notify::new());
@@ -106,6 +109,32 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
     Ok(App { listeners, room: Arc::new(Room::new(doors)), worker, retention, store, health, clock })
 }
 
+fn open_store(
+    settings: &StoreSettings,
+    clock: &Arc<dyn Clock>,
+    random: &Random,
+) -> Result<SqliteStore, OpenError> {
+    SqliteStore::open_keeping(&settings.path, clock, random, settings.min_free, DiskRoom::of)
+}
+
+/// The disk failed under the running store. What was acknowledged is there; the next start reads what is.
+#[derive(Debug, thiserror::Error)]
+#[error("the disk failed under the store ({0}): look at the disk, then start again")]
+pub struct DiskFailed(String);
+
+/// Looks every second how much of the disk is free.
+async fn watch_disk(store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(error) = store.look_at_disk().await {
+            tracing::debug!(%error, "nobody had time to look how much of the disk is free");
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = clock.sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
 impl App {
     /// Where vendors push.
     #[must_use]
@@ -127,26 +156,42 @@ impl App {
             (CancellationToken::new(), CancellationToken::new());
         let mut worker = tokio::spawn(worker.run(stop_delivering.clone(), ATTEMPTS_GRACE));
         let mut retention = tokio::spawn(retention.run(stop_delivering.clone()));
+        let watch = watch_disk(Arc::clone(&store), Arc::clone(&clock), stop_delivering.clone());
+        let mut watch = tokio::spawn(watch);
         let serving = http::serve(listeners, room, stop_accepting.clone(), hurry.clone());
         let ending = async {
-            stop.cancelled().await;
+            let failed = tokio::select! {
+                () = stop.cancelled() => None,
+                reason = store.given_up() => Some(DiskFailed(reason)),
+            };
             health.stop();
             stop_delivering.cancel();
-            tokio::select! {
-                _ = async { tokio::join!(&mut worker, &mut retention, clock.sleep(FAREWELL)) } => {}
-                () = hurry.cancelled() => {
-                    worker.abort();
-                    retention.abort();
-                }
+            let in_order = async {
+                tokio::join!(&mut worker, &mut retention, &mut watch, clock.sleep(FAREWELL))
+            };
+            let ended = tokio::select! {
+                _ = in_order, if failed.is_none() => true,
+                () = hurry.cancelled() => false,
+                _ = store.given_up() => false,
+            };
+            if !ended {
+                worker.abort();
+                retention.abort();
+                watch.abort();
             }
             stop_accepting.cancel();
+            failed
         };
         tokio::pin!(serving, ending);
-        let served = tokio::select! {
-            served = &mut serving => served, // it ended by itself: something is wrong with the listeners
-            () = &mut ending => serving.await,
+        let (served, failed) = tokio::select! {
+            served = &mut serving => (served, None), // it ended by itself: something is wrong with the listeners
+            failed = &mut ending => (serving.await, failed),
         };
-        store.close().await.context("the store did not close cleanly")?;
+        let closed = store.close().await;
+        if let Some(failed) = failed {
+            return Err(failed.into());
+        }
+        closed.context("the store did not close cleanly")?;
         served.context("the listeners failed")
     }
 }

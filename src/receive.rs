@@ -127,12 +127,12 @@ impl<S: Intake + ?Sized> Receiver<S> {
     fn sealed(
         &self,
         source: &Source,
-        mut callback: Callback,
+        callback: Callback,
         kept: Kept,
         drift: Vec<(Finding, Seen)>,
     ) -> NewCallback {
-        let (head, token_hash) = authenticity::seal(&callback.head, &source.auth, &self.key);
-        callback.head = head;
+        let (head, token_hash) = authenticity::seal(callback.head, &source.auth, &self.key);
+        let callback = Callback { head, ..callback };
         let token_hash = token_hash.filter(|_| matches!(kept, Kept::Unauthentic(..)));
         NewCallback { callback, token_hash, kept, drift }
     }

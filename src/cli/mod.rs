@@ -22,6 +22,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::app::DiskFailed;
 use crate::config::ConfigError;
 use crate::replay::client::ClientError;
 use crate::telemetry::{self, LogFormat};
@@ -81,6 +82,9 @@ pub const GOOD: u8 = 0;
 /// It failed: the store, a port, a difference.
 pub const FAILED: u8 = 1;
 
+/// The disk failed under a running store.
+pub const DISK_FAILED: u8 = 74;
+
 /// The arguments or the configuration are wrong.
 pub const WRONG: u8 = 2;
 
@@ -117,11 +121,22 @@ pub fn run() -> ExitCode {
     };
     ended.unwrap_or_else(|error| {
         anstream::eprintln!("callbox: {error:#}");
-        // The API refuses a filter that it can't read: that is a wrong argument, which the server alone could judge.
-        let asked_wrong =
-            matches!(error.downcast_ref(), Some(ClientError::Refused { status: 400, .. }));
-        ExitCode::from(if error.is::<ConfigError>() || asked_wrong { WRONG } else { FAILED })
+        ExitCode::from(code_of(&error))
     })
+}
+
+/// The exit code for an error that ended a command.
+fn code_of(error: &anyhow::Error) -> u8 {
+    // The API refuses a filter that it can't read: that is a wrong argument, which the server alone could judge.
+    let asked_wrong =
+        matches!(error.downcast_ref(), Some(ClientError::Refused { status: 400, .. }));
+    if error.is::<ConfigError>() || asked_wrong {
+        WRONG
+    } else if error.is::<DiskFailed>() {
+        DISK_FAILED
+    } else {
+        FAILED
+    }
 }
 
 async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {

@@ -8,6 +8,9 @@ use serde_json::{Map, Value, json};
 use crate::config::{Config, Environment};
 use crate::replay::fixture::{Expectation, Fixture};
 
+/// Bytes kept free on the disk of a store that is thrown away.
+const MIN_FREE: u64 = 1024 * 1024;
+
 /// The configuration for these fixtures, with a store in `folder`, listening on free loopback ports.
 ///
 /// A fixture is sent to the source that its request line names; without one, to a source of its vendor's name. Of several fixtures
@@ -23,7 +26,7 @@ pub fn stage(chain: &[Arc<Fixture>], folder: &Path) -> anyhow::Result<Config> {
     let document = json!({
         "server": { "listen": "127.0.0.1:0" },
         "api": { "listen": "127.0.0.1:0", "anonymous": "loopback" },
-        "store": { "path": store },
+        "store": { "path": store, "min_free": MIN_FREE },
         "sources": sources,
     });
     let text = toml::to_string(&document)?;

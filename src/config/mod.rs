@@ -111,6 +111,8 @@ impl Scope {
 pub struct StoreSettings {
     /// The database file.
     pub path: PathBuf,
+    /// Bytes of the disk that are kept free; without a number, a share of it.
+    pub min_free: Option<u64>,
     /// How long things are kept.
     pub retention: Ages,
 }

@@ -52,6 +52,7 @@ pub(super) struct RawKey {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawStore {
     pub(super) path: Option<Text>,
+    pub(super) min_free: Option<Anything>,
     pub(super) retention: RawRetention,
 }
 

@@ -19,6 +19,9 @@ const DAY: Duration = Duration::from_hours(24);
 /// A hundred years: as good as for ever, and within what times can say.
 const KEPT_MAX: Duration = Duration::from_hours(100 * 365 * 24);
 
+/// The most bytes that may be kept free: 1 PiB.
+const MIN_FREE_MAX: u64 = 1 << 50;
+
 pub(super) fn server(raw: &RawServer, judge: &mut Judge<'_>) -> Option<Server> {
     let listen = address(raw.listen.as_ref(), LISTEN, judge);
     let public_url = match &raw.public_url {
@@ -89,7 +92,11 @@ pub(super) fn store(raw: &RawStore, judge: &mut Judge<'_>) -> Option<StoreSettin
         events: events?,
         attempts: attempts?,
     };
-    Some(StoreSettings { path: path?, retention })
+    let min_free = match &raw.min_free {
+        None => Some(None),
+        Some(value) => judge.bytes(value, MIN_FREE_MAX).map(Some),
+    };
+    Some(StoreSettings { path: path?, min_free: min_free?, retention })
 }
 
 fn kept(text: Option<&Text>, default_days: u32, judge: &mut Judge<'_>) -> Option<Duration> {

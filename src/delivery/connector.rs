@@ -1,7 +1,7 @@
 //! The HTTP client of one destination: it connects only to addresses that the guard lets pass, and follows nothing.
 
 use std::error::Error;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,13 +9,16 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect;
 use url::Url;
 
-use crate::domain::address::{AddressGuard, Refusal};
+use crate::domain::address::{AddressGuard, Class, Refusal};
 
 /// The longest that looking up, connecting and the TLS handshake take together.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The most connections kept open that nothing is sent over.
 const IDLE_MAX: usize = 2;
+
+/// A port to ask the system about; any would do.
+const DISCARD: u16 = 9;
 
 /// A client for one destination alone, so that no other's pool, certificates or guard apply to it. Proxy variables of the
 /// environment are ignored: a proxy would connect where the guard cannot see it.
@@ -68,7 +71,7 @@ fn pass(
 ) -> Result<Vec<SocketAddr>, Box<dyn Error + Send + Sync>> {
     let (mut passed, mut refused) = (Vec::new(), None);
     for address in found {
-        match guard.judge(address) {
+        match judge(guard, address) {
             Ok(()) => passed.push(address),
             Err(refusal) => refused = refused.or(Some(refusal)),
         }
@@ -80,6 +83,28 @@ fn pass(
     }
 }
 
+/// Lets an address pass, or says why not: the guard's word, and for a listener of ours on every address, the machine's.
+pub(super) fn judge(guard: &AddressGuard, address: SocketAddr) -> Result<(), Refusal> {
+    guard.judge(address)?;
+    if guard.listens_everywhere(address.port()) && is_this_machine(address.ip()) {
+        return Err(Refusal { ip: address.ip(), class: Class::OwnListener });
+    }
+    Ok(())
+}
+
+/// Whether the address is one of this machine's: then the system would speak to it from itself. Nothing is sent.
+fn is_this_machine(ip: IpAddr) -> bool {
+    let any: IpAddr = match ip {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let from = UdpSocket::bind((any, 0)).and_then(|socket| {
+        socket.connect((ip, DISCARD))?;
+        socket.local_addr()
+    });
+    from.is_ok_and(|from| from.ip() == ip)
+}
+
 /// The guard's refusal among the causes of an error, if that is what it was.
 #[must_use]
 pub fn refusal_in(error: &reqwest::Error) -> Option<Refusal> {
@@ -89,6 +114,25 @@ pub fn refusal_in(error: &reqwest::Error) -> Option<Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_listener_on_every_address_is_refused_on_each_of_them() {
+        let guard = AddressGuard {
+            allow_subnets: vec!["0.0.0.0/0".parse().unwrap()],
+            own_listeners: vec!["0.0.0.0:8080".parse().unwrap()],
+        };
+        let outward = UdpSocket::bind("0.0.0.0:0").unwrap();
+        let own = outward.connect(("203.0.113.1", DISCARD)).and_then(|()| outward.local_addr());
+        // A machine without a network has its loopback address alone.
+        let own = own.map_or(Ipv4Addr::LOCALHOST.into(), |address| address.ip());
+        assert!(is_this_machine(own), "{own}");
+        for (ip, port, passes) in
+            [(own, 8080, false), (own, 8081, true), ("203.0.113.1".parse().unwrap(), 8080, true)]
+        {
+            let judged = judge(&guard, SocketAddr::new(ip, port));
+            assert_eq!(judged.is_ok(), passes, "{ip}:{port} {judged:?}");
+        }
+    }
 
     #[test]
     fn only_public_ones_of_a_name_s_addresses_are_dialled() {

@@ -125,7 +125,9 @@ impl Sender {
 
     /// One attempt: at most the destination's timeout from the first look-up to the last byte of the response.
     pub async fn send(&self, parcel: &Parcel, now: Time) -> Verdict {
-        if let Some(Err(refusal)) = literal_address(&self.url).map(|ip| self.guard.judge(ip)) {
+        if let Some(Err(refusal)) =
+            literal_address(&self.url).map(|ip| connector::judge(&self.guard, ip))
+        {
             return Verdict::failure(Outcome::Refused, refusal.to_string());
         }
         let headers = match self.headers_for(parcel, now) {

@@ -28,14 +28,18 @@ impl AddressGuard {
         if self.allow_subnets.iter().any(listed) { Ok(()) } else { Err(Refusal { ip, class }) }
     }
 
-    /// A listener on every address answers on loopback ones too. That it also answers on the machine's public addresses can't be
-    /// told from here.
+    /// Whether a listener of ours takes this port on every address of the machine. Which ones those are can't be told from here.
+    #[must_use]
+    pub fn listens_everywhere(&self, port: u16) -> bool {
+        self.own_listeners
+            .iter()
+            .any(|own| own.port() == port && own.ip().to_canonical().is_unspecified())
+    }
+
+    /// A listener on every address answers on loopback ones too.
     fn is_own(&self, ip: IpAddr, port: u16) -> bool {
-        self.own_listeners.iter().any(|own| {
-            let listens = own.ip().to_canonical();
-            let everywhere = listens.is_unspecified() && (ip.is_loopback() || ip.is_unspecified());
-            own.port() == port && (listens == ip || everywhere)
-        })
+        self.own_listeners.iter().any(|own| own.port() == port && own.ip().to_canonical() == ip)
+            || (self.listens_everywhere(port) && (ip.is_loopback() || ip.is_unspecified()))
     }
 }
 

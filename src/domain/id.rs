@@ -104,13 +104,13 @@ ids! {
 }
 
 fn write_id(prefix: &str, bits: u128, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-    formatter.write_str(prefix)?;
-    for place in (0..LENGTH).rev() {
+    let mut letters = [b'0'; LENGTH];
+    for (place, letter) in letters.iter_mut().rev().enumerate() {
         let digit = usize::try_from((bits >> (5 * place)) & 31).unwrap_or(0);
-        let letter = ALPHABET.get(digit).copied().unwrap_or(b'0');
-        fmt::Write::write_char(formatter, char::from(letter))?;
+        *letter = ALPHABET.get(digit).copied().unwrap_or(b'0');
     }
-    Ok(())
+    formatter.write_str(prefix)?;
+    formatter.write_str(std::str::from_utf8(&letters).map_err(|_| fmt::Error)?)
 }
 
 fn read_id(prefix: &str, text: &str) -> Option<u128> {

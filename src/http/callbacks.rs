@@ -22,9 +22,18 @@ use crate::store::CallbackRecord;
 /// What stands in place of header values that prove who somebody is, without the scope `raw`.
 const REDACTED: &str = "[redacted]";
 
-/// Headers that can hold a credential or signature, whatever the source asks for.
-const PROOFS: [&str; 5] =
-    ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"];
+/// What the names of headers have in them that can hold a credential or signature, whatever the source asks for.
+const PROOFS: [&str; 9] = [
+    "authorization",
+    "cookie",
+    "apikey",
+    "api-key",
+    "api_key",
+    "token",
+    "secret",
+    "signature",
+    "password",
+];
 
 /// `GET /v1/callbacks`.
 pub(super) async fn list(
@@ -139,5 +148,5 @@ fn is_proof(room: &Room, record: &CallbackRecord, name: &str) -> bool {
     let source = room.config.sources.iter().find(|source| source.name == record.callback.source);
     let asked = source
         .is_some_and(|source| source.auth.iter().any(|scheme| scheme.headers().contains(&name)));
-    PROOFS.contains(&name) || asked
+    PROOFS.iter().any(|word| name.contains(word)) || asked
 }

@@ -25,7 +25,7 @@ fn headers(request: &HttpRequest) -> Vec<(String, String)> {
     let mut headers: Vec<(String, String)> = request
         .headers()
         .iter()
-        .map(|(name, value)| (name.as_str().to_ascii_lowercase(), text(value.as_bytes())))
+        .map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes())))
         .collect();
     headers.sort_by(|(one, _), (other, _)| one.cmp(other));
     headers

@@ -12,6 +12,9 @@ use crate::store::StoreError;
 /// Seconds after which a sender may try again when the trouble is ours.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
+/// The same where there is no room on the disk: that takes longer.
+const RETRY_AFTER_FULL: HeaderValue = HeaderValue::from_static("30");
+
 /// What went wrong, as the table knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Code {
@@ -110,13 +113,15 @@ impl Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         tracing::warn!(%error, "a request was answered 503");
+        let full = matches!(error, StoreError::Full(_));
         let detail = match error {
             StoreError::Busy => "more is waiting than the store takes on",
             StoreError::Closed => "callbox is stopping",
             StoreError::Full(_) => "the disk is full",
             StoreError::Failed(_) => "the store failed; its log says more",
         };
-        Self::new(Code::Unavailable, detail)
+        let problem = Self::new(Code::Unavailable, detail);
+        if full { problem.with(header::RETRY_AFTER, RETRY_AFTER_FULL) } else { problem }
     }
 }
 

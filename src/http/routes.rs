@@ -40,7 +40,7 @@ pub(super) fn api(config: &mut ServiceConfig) {
         .service(at("/v1/callbacks", web::get().to(callbacks::list)))
         .service(at("/v1/callbacks/{id}", web::get().to(callbacks::one)))
         .service(at("/v1/callbacks/{id}/body", web::get().to(callbacks::body)))
-        .service(at("/v1/callbacks/{id}/reprocess", web::post().to(reprocess::reprocess)))
+        .service(deed("/v1/callbacks/{id}/reprocess", web::post().to(reprocess::reprocess)))
         .service(at("/v1/deliveries", web::get().to(deliveries::list)))
         .service(at("/v1/deliveries/{id}", web::get().to(deliveries::one)))
         .service(deed("/v1/deliveries/{id}/retry", web::post().to(deliveries::retry)))

@@ -381,6 +381,14 @@ pub trait Upkeep: Send + Sync {
     /// How many writes wait for their turn.
     fn waiting(&self) -> usize;
 
+    /// Looks how much of the disk is free. While that is too little, [`Intake::append`] is refused with [`StoreError::Full`];
+    /// everything else goes on.
+    async fn look_at_disk(&self) -> Result<(), StoreError>;
+
+    /// Returns, with the reason, once the store has given up because its disk fails. The process should end then: what is really
+    /// on the disk is known after the next start.
+    async fn given_up(&self) -> String;
+
     /// Removes some of what is too old: a bounded step. Nothing that an open delivery needs, and no event that has one.
     async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError>;
 

@@ -90,7 +90,9 @@ async fn a_deep_check_finds_a_changed_byte() {
         .filter(|spot| &bytes[*spot..*spot + word.len()] == word)
         .collect();
     assert!(!spots.is_empty());
-    spots.iter().for_each(|spot| bytes[*spot] = b'H');
+    for spot in spots {
+        bytes[spot] = b'H';
+    }
     fs::write(place.database(), bytes).unwrap();
     let damaged = place.run(&["check", "--deep"]);
     assert_eq!(damaged.status.code(), Some(1));

@@ -13,6 +13,7 @@ mod backup;
 mod command;
 mod deliver;
 mod demo;
+mod disk;
 mod durable;
 mod follow;
 mod messages;

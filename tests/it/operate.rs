@@ -91,6 +91,25 @@ async fn a_key_opens_what_its_scopes_say() {
 }
 
 #[tokio::test]
+async fn headers_that_prove_something_are_shown_only_to_who_may_see_callbacks_as_they_came() {
+    let callbox = Callbox::start(&keys()).await;
+    let proofs = ["apikey", "x-api-key", "x-evolution-api-key", "x-webhook-secret"];
+    let mut headers = vec![("user-agent", "Wessaal-Node-Layer/1.0")];
+    headers.extend(proofs.map(|name| (name, "proof")));
+    let pushed = callbox.post("/in/shop/the-token", &headers, receipt("m1", "sent")).await;
+    let target = format!("/v1/callbacks/{}", pushed.callback());
+    for (key, expected) in [("read", "[redacted]"), ("raw", "proof")] {
+        let bearer = format!("Bearer {key}-key");
+        let shown = callbox.ask_with("GET", &target, &[("authorization", &bearer)]).await.json();
+        let shown = shown["headers"].as_array().unwrap();
+        for name in proofs {
+            assert!(shown.contains(&json!([name, expected])), "{key} {name}: {shown:?}");
+        }
+        assert!(shown.contains(&json!(["user-agent", "Wessaal-Node-Layer/1.0"])), "{key}");
+    }
+}
+
+#[tokio::test]
 async fn a_key_that_expired_looks_like_one_that_never_was() {
     let callbox = Callbox::start(&keys()).await;
     let answer = async |key: &str| {

@@ -127,7 +127,7 @@ fn config(traffic: &Traffic, folder: &Path, sink: SocketAddr) -> anyhow::Result<
     let document = json!({
         "server": { "listen": format!("127.0.0.1:{push}") },
         "api": { "listen": format!("127.0.0.1:{api}"), "anonymous": "loopback" },
-        "store": { "path": folder.join("callbox.db") },
+        "store": { "path": folder.join("callbox.db"), "min_free": "1MiB" },
         "sources": traffic.sources,
         "destinations": {
             "crm": door("/crm", &["message.*", "contact.*"]),

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde_json::Value;
+
 /// Where a field is found in a callback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -64,14 +66,44 @@ impl fmt::Display for Place {
 
 /// A JSON Pointer (RFC 6901); the empty one is the document itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pointer(String);
+pub struct Pointer {
+    text: String,
+    /// What stands between the slashes, unescaped once and not for each callback.
+    tokens: Vec<String>,
+}
 
 impl Pointer {
     /// The pointer as it is written.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
+
+    /// The value in `document` that the pointer points at.
+    #[must_use]
+    pub fn find<'v>(&self, document: &'v Value) -> Option<&'v Value> {
+        self.tokens.iter().try_fold(document, |value, token| match value {
+            Value::Object(members) => members.get(token),
+            Value::Array(items) => items.get(index(token)?),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+        })
+    }
+
+    /// The value in `document` that the pointer points at, to be changed.
+    #[must_use]
+    pub fn find_mut<'v>(&self, document: &'v mut Value) -> Option<&'v mut Value> {
+        self.tokens.iter().try_fold(document, |value, token| match value {
+            Value::Object(members) => members.get_mut(token),
+            Value::Array(items) => items.get_mut(index(token)?),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+        })
+    }
+}
+
+/// The place in an array that a token names: digits, without a zero in front.
+fn index(token: &str) -> Option<usize> {
+    let is_canonical = token == "0" || token.starts_with(|first| matches!(first, '1'..='9'));
+    if is_canonical { token.parse().ok() } else { None }
 }
 
 impl FromStr for Pointer {
@@ -81,13 +113,34 @@ impl FromStr for Pointer {
         let begins = text.is_empty() || text.starts_with('/');
         let mut tildes = text.split('~').skip(1);
         let escaped = tildes.all(|behind| behind.starts_with(['0', '1']));
-        if begins && escaped { Ok(Self(text.to_owned())) } else { Err(NotAPlace) }
+        if !begins || !escaped {
+            return Err(NotAPlace);
+        }
+        let tokens = text.split('/').skip(1);
+        let tokens = tokens.map(|token| token.replace("~1", "/").replace("~0", "~")).collect();
+        Ok(Self { text: text.to_owned(), tokens })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn a_pointer_finds_what_the_standard_says() {
+        let mut document = json!({"a": [{"b": 1}, 2], "a/b": 3, "m~n": 4, "": 5, "0": 6, "~1": 7});
+        for text in [
+            "", "/a", "/a/0/b", "/a/1", "/a/2", "/a/01", "/a/+1", "/a/-", "/a/", "/a~1b", "/m~0n",
+            "/", "//", "/0", "/~01", "/a/0/b/c", "/x",
+        ] {
+            let pointer: Pointer = text.parse().unwrap();
+            assert_eq!(pointer.find(&document), document.pointer(text), "{text}");
+            let found = pointer.find_mut(&mut document).cloned();
+            assert_eq!(found.as_ref(), document.pointer(text), "{text}");
+        }
+    }
 
     #[test]
     fn places_are_read_as_they_are_written_and_anything_else_is_refused() {

@@ -16,6 +16,7 @@ use crate::store::{Appended, Intake, Kept, NewCallback, NewEvent, NewReading, Re
 #[async_trait]
 impl Intake for SqliteStore {
     async fn append(&self, callback: NewCallback) -> Result<Appended, StoreError> {
+        self.roomy()?;
         let written = Written::of(&callback)?;
         let step = move |connection: &Connection| append(connection, &callback, &written);
         self.writer()?.write(Patience::None, step).await

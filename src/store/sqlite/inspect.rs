@@ -1,4 +1,4 @@
-//! A close look at a whole store, beside whoever uses it: is every page sound, and every callback what was received?
+//! A close look at a whole store, beside whoever uses it: whether every page is sound, and every callback what was received.
 
 use std::path::Path;
 

@@ -14,7 +14,9 @@ mod reread;
 mod retention;
 mod rows;
 mod schema;
+mod space;
 mod tally;
+mod trouble;
 mod writer;
 
 use std::fs::File;
@@ -29,7 +31,10 @@ use check::{Damage, Look};
 pub use inspect::{Inspection, inspect};
 pub use open::OpenError;
 use readers::Readers;
-use writer::{Patience, Writer};
+use space::Space;
+pub use space::{AskRoom, DiskRoom};
+use trouble::GivenUp;
+use writer::{House, Patience, Writer};
 
 use crate::clock::Clock;
 use crate::random::Random;
@@ -45,6 +50,8 @@ pub struct SqliteStore {
     /// Whether the last stop was not a clean one.
     unclean: bool,
     damage: Damage,
+    space: Arc<Space>,
+    given_up: GivenUp,
 }
 
 /// The ways to the threads; gone once the store is closed.
@@ -55,13 +62,34 @@ struct Ways {
 }
 
 impl SqliteStore {
-    /// Opens the database at `path`, or makes it.
+    /// Opens the database at `path`, or makes it. It does not care how much of the disk is free.
     pub fn open(path: &Path, clock: &Arc<dyn Clock>, random: &Random) -> Result<Self, OpenError> {
+        Self::open_keeping(path, clock, random, Some(0), DiskRoom::of)
+    }
+
+    /// The same, for a store that takes no callbacks in while less than `least` bytes of its disk are free: without a number,
+    /// a twentieth, but from 256 MiB to 2 GiB. `ask` tells how much is free.
+    pub fn open_keeping(
+        path: &Path,
+        clock: &Arc<dyn Clock>,
+        random: &Random,
+        least: Option<u64>,
+        ask: AskRoom,
+    ) -> Result<Self, OpenError> {
         let opened = open::open(path, clock, random)?;
         check::clock(&opened.writer, clock.now())?;
         let start = |source| OpenError::File { path: path.to_owned(), source };
         let (readers, mut threads) = Readers::start(path, clock)?;
-        let (writer, thread) = Writer::start(opened.writer).map_err(start)?;
+        let space = Arc::new(Space::new(path, least, ask));
+        space.look();
+        let given_up = GivenUp::default();
+        let house = House {
+            path: path.to_owned(),
+            clock: Arc::clone(clock),
+            space: Arc::clone(&space),
+            given_up: given_up.clone(),
+        };
+        let (writer, thread) = Writer::start(opened.writer, house).map_err(start)?;
         threads.push(thread);
         let damage = match opened.look {
             Look::CutShort if opened.unclean => check::beside_the_service(path).map_err(start)?,
@@ -74,12 +102,19 @@ impl SqliteStore {
             lock: Mutex::new(Some(opened.lock)),
             unclean: opened.unclean,
             damage,
+            space,
+            given_up,
         })
     }
 
     /// Times a sync, looks at the free space, and warns of what may break the promise.
     pub fn probe(path: &Path, clock: &dyn Clock) {
         filesystem::probe(open::directory_of(path), clock);
+    }
+
+    /// Whether there is room for what comes in.
+    fn roomy(&self) -> Result<(), StoreError> {
+        self.space.low().map_or(Ok(()), |low| Err(StoreError::Full(low)))
     }
 
     fn writer(&self) -> Result<Arc<Writer>, StoreError> {
@@ -98,6 +133,7 @@ impl Upkeep for SqliteStore {
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
+        self.roomy()?;
         self.writer()?
             .write(Patience::None, |connection| open::set_meta(connection, "probe", ""))
             .await
@@ -113,6 +149,21 @@ impl Upkeep for SqliteStore {
 
     fn waiting(&self) -> usize {
         self.writer().map_or(0, |writer| writer.waiting())
+    }
+
+    async fn look_at_disk(&self) -> Result<(), StoreError> {
+        let space = Arc::clone(&self.space);
+        // A disk that hangs would hold an async thread up; it is a reading thread that asks.
+        self.readers()?
+            .read(move |_| {
+                space.look();
+                Ok(())
+            })
+            .await
+    }
+
+    async fn given_up(&self) -> String {
+        self.given_up.wait().await
     }
 
     async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError> {

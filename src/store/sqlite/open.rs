@@ -188,7 +188,7 @@ fn sound_writer(
 }
 
 /// The one connection that writes, with its settings.
-fn writer(path: &Path, existed: bool) -> Result<Connection, OpenError> {
+pub(super) fn writer(path: &Path, existed: bool) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -371,11 +371,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (path, random) = (folder.path().join("callbox.key"), Random::from_seed(1));
         fs::write(folder.path().join("callbox.key.new"), "00ff").unwrap();
-        let made = key(&path, folder.path(), &random).unwrap();
-        assert_eq!(key(&path, folder.path(), &random).unwrap(), made);
+        let first = key(&path, folder.path(), &random).unwrap();
+        assert_eq!(key(&path, folder.path(), &random).unwrap(), first);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-        let mode =
+        let rights =
             std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions());
-        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(rights & 0o777, 0o600);
     }
 }

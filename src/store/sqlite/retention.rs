@@ -18,6 +18,9 @@ const PAGES_MAX: i64 = 256;
 /// One page in so many may be free: what comes in next is written there.
 const FREE_SHARE: i64 = 10;
 
+/// What lets SQLite see that the index of what was set aside holds all that is asked for.
+const INDEXED: &str = "outcome <> 'events'";
+
 /// Removes what is too old, up to a step's bounds.
 pub(super) fn prune(connection: &Connection, prune: &Prune) -> Result<Pruned, Error> {
     let Prune { before, after, .. } = *prune;
@@ -253,11 +256,12 @@ fn set_aside(
 ) -> Result<Pruned, Error> {
     let word = outcome.as_str();
     let mut next_source = connection.prepare_cached(&format!(
-        "SELECT source FROM callback WHERE outcome = '{word}' AND source > ?1 ORDER BY source LIMIT 1"
+        "SELECT source FROM callback WHERE outcome = '{word}' AND {INDEXED} AND source > ?1
+         ORDER BY source LIMIT 1"
     ))?;
     let mut find = connection.prepare_cached(&format!(
-        "SELECT id, received_ms, length(body) FROM callback WHERE outcome = '{word}' AND source = ?1
-         ORDER BY id LIMIT ?2"
+        "SELECT id, received_ms, length(body) FROM callback
+         WHERE outcome = '{word}' AND {INDEXED} AND source = ?1 ORDER BY id LIMIT ?2"
     ))?;
     let mut delete = connection.prepare_cached("DELETE FROM callback WHERE id = ?1")?;
     let mut source = String::new();
@@ -296,4 +300,35 @@ fn let_go(connection: &Connection, source: &str, bytes: i64) -> Result<(), Error
         )?
         .execute(params![source, bytes])
         .map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::schema;
+
+    #[test]
+    fn no_step_walks_through_a_whole_table() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::migrate(&mut connection, std::path::Path::new("callbox.db")).unwrap();
+        let text = include_str!("retention.rs");
+        let (shipped, _) = text.split_once("#[cfg(test)]").unwrap();
+        let mut looked_at = 0;
+        for sql in shipped.split('"').filter(|part| {
+            ["SELECT ", "DELETE ", "UPDATE "].iter().any(|verb| part.starts_with(verb))
+        }) {
+            let sql = sql.replace("{word}", "quarantined").replace("{INDEXED}", INDEXED);
+            let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let mut steps = explain.raw_query();
+            while let Some(step) = steps.next().unwrap() {
+                let step: String = step.get(3).unwrap();
+                assert!(
+                    !step.starts_with("SCAN") && !step.contains("TEMP B-TREE"),
+                    "{sql}: {step}"
+                );
+            }
+            looked_at += 1;
+        }
+        assert!(looked_at >= 10, "{looked_at}");
+    }
 }

@@ -3,13 +3,17 @@
 //! There is no timer: a group is what gathered while the last one synced, so a lone write waits for nobody.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::open::set_meta;
+use super::open::{self, set_meta};
+use super::space::Space;
+use super::trouble::{Failures, GivenUp, Trouble};
+use crate::clock::Clock;
 use crate::store::StoreError;
 
 /// Writes that may wait; one more callback is answered 503.
@@ -23,11 +27,23 @@ const CHECKPOINT_PAGES: i32 = 1_000;
 
 /// One caller's write: what it does in the transaction, and whom to tell.
 trait Write: Send {
-    /// Does it. May be called again, after a rollback. Whether it went well.
-    fn run(&mut self, connection: &Connection) -> bool;
+    /// Does it. May be called again, after a rollback.
+    fn run(&mut self, connection: &Connection) -> Result<(), Failure>;
 
     /// Tells the caller how it ended, once its group is on disk or is not.
     fn tell(self: Box<Self>, commit: Result<(), StoreError>);
+}
+
+/// Why a write failed, and what that says of the disk.
+struct Failure {
+    error: StoreError,
+    trouble: Trouble,
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self { error: understand(&error), trouble: Trouble::of(&error) }
+    }
 }
 
 struct Step<F, T> {
@@ -41,11 +57,20 @@ where
     F: FnMut(&Connection) -> Result<T, rusqlite::Error> + Send,
     T: Send,
 {
-    fn run(&mut self, connection: &Connection) -> bool {
+    fn run(&mut self, connection: &Connection) -> Result<(), Failure> {
         let worked = catch_unwind(AssertUnwindSafe(|| (self.work)(connection)));
-        let done = worked
-            .map_or_else(|_| Err(panicked()), |worked| worked.map_err(|error| understand(&error)));
-        self.done.insert(done).is_ok()
+        let bug = |_| Err(Failure { error: panicked(), trouble: Trouble::Own });
+        let done = worked.map_or_else(bug, |worked| worked.map_err(Failure::from));
+        match done {
+            Ok(value) => {
+                self.done = Some(Ok(value));
+                Ok(())
+            }
+            Err(failure) => {
+                self.done = Some(Err(failure.error.clone()));
+                Err(failure)
+            }
+        }
     }
 
     fn tell(self: Box<Self>, commit: Result<(), StoreError>) {
@@ -80,11 +105,12 @@ impl Writer {
     /// Starts the thread. It ends once every handle is gone or [`Writer::close`] was called.
     pub(super) fn start(
         connection: Connection,
+        house: House,
     ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
         let (steps, queue) = mpsc::channel(QUEUE_MAX);
         let thread = std::thread::Builder::new()
             .name("callbox-writer".to_owned())
-            .spawn(move || Thread::new(connection).run(queue))?;
+            .spawn(move || Thread::new(connection, house).run(queue))?;
         Ok((Self { steps }, thread))
     }
 
@@ -128,76 +154,129 @@ pub(super) fn understand(error: &rusqlite::Error) -> StoreError {
     StoreError::Failed(error.to_string())
 }
 
+/// What the thread needs besides its connection.
+#[derive(Debug)]
+pub(super) struct House {
+    /// The database.
+    pub(super) path: PathBuf,
+    /// Tells how long ago the disk failed the last time.
+    pub(super) clock: Arc<dyn Clock>,
+    /// Told when the disk is full.
+    pub(super) space: Arc<Space>,
+    /// Told when there is no going on.
+    pub(super) given_up: GivenUp,
+}
+
 /// The thread's own side.
 struct Thread {
     connection: Connection,
     log_pages: Arc<AtomicI32>,
+    house: House,
+    failures: Failures,
 }
 
+/// That the thread must not go on.
+struct GiveUp(String);
+
 impl Thread {
-    fn new(mut connection: Connection) -> Self {
+    fn new(connection: Connection, house: House) -> Self {
         let log_pages = Arc::new(AtomicI32::new(0));
-        let seen = Arc::clone(&log_pages);
+        let mut thread = Self { connection, log_pages, house, failures: Failures::default() };
+        thread.watch_log();
+        thread
+    }
+
+    /// Has SQLite tell how long the log is.
+    fn watch_log(&mut self) {
+        let seen = Arc::clone(&self.log_pages);
         let hook = move |_: &mut rusqlite::hooks::Wal, pages| {
             seen.store(pages, Ordering::Relaxed);
             Ok(())
         };
-        if let Err(error) = connection.wal_hook(Some(hook)) {
+        if let Err(error) = self.connection.wal_hook(Some(hook)) {
             tracing::warn!(%error, "could not watch the log's size; it is folded in at the stop only");
         }
-        Self { connection, log_pages }
     }
 
-    fn run(self, mut queue: mpsc::Receiver<Box<dyn Write>>) {
+    fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Write>>) {
         let mut group = Vec::with_capacity(GROUP_MAX);
         while queue.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
-            self.commit(&mut group);
-            self.fold_log_in();
+            let went = self.commit(&mut group).and_then(|()| self.fold_log_in());
+            if let Err(GiveUp(reason)) = went {
+                // Whoever waits is told that the store is closed; nothing more is written, not even a clean end.
+                self.house.given_up.because(&reason);
+                return;
+            }
         }
         self.finish();
     }
 
     /// Does a group of writes in one transaction, and tells every caller.
-    fn commit(&self, group: &mut Vec<Box<dyn Write>>) {
-        let committed = match self.together(group) {
-            Ok(true) => Ok(()),
+    fn commit(&mut self, group: &mut Vec<Box<dyn Write>>) -> Result<(), GiveUp> {
+        let mut ended = self.together(group);
+        if let Err(Failure { trouble: Trouble::Own, .. }) = ended {
             // One of them failed, which is its caller's affair alone: the others are done again without it.
-            Ok(false) => self.one_by_one(group),
-            Err(error) => Err(error),
-        };
-        let committed = committed.map_err(|error| {
             self.roll_back();
-            tracing::error!(%error, store.writes = group.len(), "a group of writes failed; none of it is kept");
-            understand(&error)
-        });
-        for write in group.drain(..) {
-            write.tell(committed.clone());
+            ended = self.one_by_one(group);
         }
-    }
-
-    /// The usual way, without a savepoint for each: that would copy every page it touches. `false` if one of them failed, and
-    /// then nothing is done.
-    fn together(&self, group: &mut [Box<dyn Write>]) -> Result<bool, rusqlite::Error> {
-        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        if group.iter_mut().all(|write| write.run(&self.connection)) {
-            self.connection.prepare_cached("COMMIT")?.execute([])?;
-            return Ok(true);
-        }
+        let Err(Failure { error, trouble }) = ended else {
+            group.drain(..).for_each(|write| write.tell(Ok(())));
+            return Ok(());
+        };
         self.roll_back();
-        Ok(false)
+        tracing::error!(%error, store.writes = group.len(), "a group of writes failed; none of it is kept");
+        group.drain(..).for_each(|write| write.tell(Err(error.clone())));
+        match trouble {
+            Trouble::Own => Ok(()),
+            Trouble::Full => {
+                self.house.space.full();
+                Ok(())
+            }
+            Trouble::Disk => self.begin_anew(&error),
+            Trouble::Ruin => Err(GiveUp(error.to_string())),
+        }
     }
 
-    /// Each in a savepoint of its own, so that its failure is its caller's alone.
-    fn one_by_one(&self, group: &mut [Box<dyn Write>]) -> Result<(), rusqlite::Error> {
+    /// The usual way, without a savepoint for each: that would copy every page it touches.
+    fn together(&self, group: &mut [Box<dyn Write>]) -> Result<(), Failure> {
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        group.iter_mut().try_for_each(|write| write.run(&self.connection))?;
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    }
+
+    /// Each in a savepoint of its own, so that its failure is its caller's alone. A failure of the disk is everybody's.
+    fn one_by_one(&self, group: &mut [Box<dyn Write>]) -> Result<(), Failure> {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         for write in group {
             self.connection.prepare_cached("SAVEPOINT step")?.execute([])?;
-            if !write.run(&self.connection) {
-                self.connection.prepare_cached("ROLLBACK TO step")?.execute([])?;
+            match write.run(&self.connection) {
+                Ok(()) => {}
+                Err(Failure { trouble: Trouble::Own, .. }) => {
+                    self.connection.prepare_cached("ROLLBACK TO step")?.execute([])?;
+                }
+                Err(failure) => return Err(failure),
             }
             self.connection.prepare_cached("RELEASE step")?.execute([])?;
         }
-        self.connection.prepare_cached("COMMIT")?.execute([]).map(|_| ())
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    }
+
+    /// The disk failed: a new connection reads what is really there, and writes once to see whether it goes on.
+    fn begin_anew(&mut self, error: &StoreError) -> Result<(), GiveUp> {
+        if !self.failures.note(self.house.clock.elapsed()) {
+            return Err(GiveUp(format!("{error}, for the second time within a minute")));
+        }
+        let fresh = open::writer(&self.house.path, true)
+            .map_err(|error| GiveUp(format!("the store can't be opened again: {error}")))?;
+        self.connection = fresh;
+        self.watch_log();
+        set_meta(&self.connection, "probe", "").map_err(|error| {
+            GiveUp(format!("the store was opened again, but takes no writes: {error}"))
+        })?;
+        tracing::warn!("the disk failed once; the store was opened again and takes writes");
+        Ok(())
     }
 
     /// Leaves no transaction open; after most errors SQLite has rolled back already.
@@ -210,15 +289,24 @@ impl Thread {
     }
 
     /// Folds the log into the database once it has grown, here and nowhere else, so that no checkpoint races a writer.
-    fn fold_log_in(&self) {
+    fn fold_log_in(&self) -> Result<(), GiveUp> {
         if self.log_pages.load(Ordering::Relaxed) < CHECKPOINT_PAGES {
-            return;
+            return Ok(());
         }
         self.log_pages.store(0, Ordering::Relaxed);
-        if let Err(error) =
-            self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
-        {
-            tracing::error!(%error, "could not fold the log into the database");
+        let folded = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        let Err(error) = folded else { return Ok(()) };
+        tracing::error!(%error, "could not fold the log into the database");
+        match Trouble::of(&error) {
+            Trouble::Own => Ok(()),
+            Trouble::Full => {
+                self.house.space.full();
+                Ok(())
+            }
+            // What the database file has of it is unknown, and its log may be the only whole copy.
+            Trouble::Disk | Trouble::Ruin => {
+                Err(GiveUp(format!("the log could not be folded into the database: {error}")))
+            }
         }
     }
 
@@ -236,13 +324,23 @@ impl Thread {
 
 #[cfg(test)]
 mod tests {
+    use super::super::DiskRoom;
     use super::*;
+    use crate::clock::SystemClock;
 
     #[tokio::test]
     async fn a_step_that_panics_fails_alone_and_the_next_one_is_kept() {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE kept (number INTEGER)").unwrap();
-        let (writer, thread) = Writer::start(connection).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("callbox.db");
+        let house = House {
+            space: Arc::new(Space::new(&path, Some(0), DiskRoom::of)),
+            path,
+            clock: Arc::new(SystemClock::new()),
+            given_up: GivenUp::default(),
+        };
+        let (writer, thread) = Writer::start(connection, house).unwrap();
         let insert = |connection: &Connection| {
             connection.execute("INSERT INTO kept VALUES (1)", []).map(|_| ())
         };

@@ -17,17 +17,16 @@ pub(super) const SEALED: &str = "sealed:";
 /// under the store's `key`; signatures and times stay, since they are worth nothing for another body. A JWT stays as well unless
 /// the source takes fixed values there: it is proved by its own signature, and expires.
 #[must_use]
-pub fn seal(head: &Head, schemes: &[Scheme], key: &[u8; 32]) -> (Head, Option<[u8; 32]>) {
-    let mut sealed = head.clone();
-    for (name, value) in &mut sealed.headers {
+pub fn seal(mut head: Head, schemes: &[Scheme], key: &[u8; 32]) -> (Head, Option<[u8; 32]>) {
+    for (name, value) in &mut head.headers {
         if name == "authorization" {
             *value = sealed_authorization(value, schemes, key);
         } else if holds_a_credential(name, schemes) {
             *value = sealed_value(value.as_bytes(), key);
         }
     }
-    let token = sealed.token.take();
-    (sealed, token.map(|token| keyed_hash(key, token.expose().as_bytes())))
+    let token = head.token.take();
+    (head, token.map(|token| keyed_hash(key, token.expose().as_bytes())))
 }
 
 /// Whether a `stored` value, sealed under `key`, was this secret.

@@ -39,7 +39,7 @@ fn callback(headers: &[(&str, &str)], token: Option<&str>, body: &'static [u8]) 
 /// The verdict on a callback, once as it came and once more out of the store: both have to be the same.
 fn verdict(schemes: &[Scheme], callback: &Callback) -> Result<(), Refusal> {
     let judged = check(schemes, callback, PUBLIC_URL).map(|_| ());
-    let (head, token_hash) = seal(&callback.head, schemes, &KEY);
+    let (head, token_hash) = seal(callback.head.clone(), schemes, &KEY);
     let stored = Callback { head, ..callback.clone() };
     let later = check_sealed(schemes, &stored, PUBLIC_URL, token_hash, &KEY).map(|_| ());
     assert_eq!(judged, later, "{callback:?}");
@@ -321,7 +321,7 @@ fn static_credentials_are_stored_as_hashes_and_the_rest_as_it_came() {
         b"",
     );
     let header = Scheme::Header { name: "x-key".into(), secrets: secrets(&["hunter2"]) };
-    let (head, token_hash) = seal(&given.head, std::slice::from_ref(&header), &KEY);
+    let (head, token_hash) = seal(given.head.clone(), std::slice::from_ref(&header), &KEY);
     let printed = format!("{head:?}");
     assert!(!printed.contains("hunter2") && !printed.contains("aHVudGVyMg"), "{printed}");
     assert!(head.token.is_none() && token_hash.is_some());
@@ -332,10 +332,10 @@ fn static_credentials_are_stored_as_hashes_and_the_rest_as_it_came() {
     assert!(!sealed_matches(stored, &Secret::new("hunter3".into()), &KEY));
     assert!(!sealed_matches(stored, &Secret::new("hunter2".into()), &[8; 32]));
 
-    let (fixed, _) = seal(&given.head, &[Scheme::Bearer { secrets: secrets(&["x"]) }], &KEY);
+    let (fixed, _) = seal(given.head.clone(), &[Scheme::Bearer { secrets: secrets(&["x"]) }], &KEY);
     assert!(fixed.header("authorization").unwrap().starts_with("Bearer sealed:"));
     let (named, _) = seal(
-        &given.head,
+        given.head.clone(),
         &[Scheme::Header { name: "authorization".into(), secrets: secrets(&[jwt]) }],
         &KEY,
     );
@@ -347,7 +347,7 @@ fn a_mistyped_secret_put_right_makes_the_stored_callback_authentic() {
     let mistyped = [Scheme::Bearer { secrets: secrets(&["wrnog"]) }];
     let right = [Scheme::Bearer { secrets: secrets(&["newer", "wrong"]) }];
     let given = callback(&[("authorization", "Bearer wrong")], None, b"");
-    let (head, token_hash) = seal(&given.head, &mistyped, &KEY);
+    let (head, token_hash) = seal(given.head.clone(), &mistyped, &KEY);
     let stored = Callback { head, ..given };
     let judge = |schemes: &[Scheme], key: &[u8; 32]| {
         check_sealed(schemes, &stored, "", token_hash, key).map(|_| ())
@@ -361,7 +361,7 @@ fn a_mistyped_secret_put_right_makes_the_stored_callback_authentic() {
 fn a_sealed_value_sent_from_outside_opens_nothing() {
     let schemes = [Scheme::Header { name: "x-key".into(), secrets: secrets(&["hunter2"]) }];
     let genuine = callback(&[("x-key", "hunter2")], None, b"");
-    let (head, _) = seal(&genuine.head, &schemes, &KEY);
+    let (head, _) = seal(genuine.head.clone(), &schemes, &KEY);
     let stolen = head.header("x-key").unwrap().to_owned();
     assert_eq!(verdict(&schemes, &callback(&[("x-key", &stolen)], None, b"")), Err(Refusal::Wrong));
 }

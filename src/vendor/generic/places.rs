@@ -69,7 +69,7 @@ fn firsts(pairs: Vec<(String, Value)>) -> Map<String, Value> {
 /// The items of the array at `each`, or the whole as the only one, and what is around them.
 fn items(mut whole: Value, each: Option<&Pointer>) -> Result<(Value, Vec<Value>), String> {
     let Some(each) = each else { return Ok((Value::Null, vec![whole])) };
-    let place = whole.pointer_mut(each.as_str()).map(Value::take);
+    let place = each.find_mut(&mut whole).map(Value::take);
     match place {
         Some(Value::Array(items)) => Ok((whole, items)),
         // Some senders leave the brackets out where there is only one.
@@ -212,15 +212,15 @@ impl<'a> Item<'a> {
         if self.parts.body != Body::Json {
             return None;
         }
-        value.pointer(pointer.as_str()).map(Cow::Borrowed)
+        pointer.find(value).map(Cow::Borrowed)
     }
 
     /// The event's own value at a place; none if the place is not in the event.
     fn own_mut(&mut self, place: &Place) -> Option<&mut Value> {
         match place {
-            Place::Event(pointer) => self.value.pointer_mut(pointer.as_str()),
+            Place::Event(pointer) => pointer.find_mut(&mut self.value),
             Place::Body(pointer) if self.mapping.each.is_none() => {
-                self.value.pointer_mut(pointer.as_str())
+                pointer.find_mut(&mut self.value)
             }
             Place::Form(name) if self.parts.body == Body::Form => {
                 member_mut(self.value.as_object_mut()?, name)

@@ -5,8 +5,9 @@ use crate::domain::event::Channel;
 /// The channel that a vendor's word means, whatever its letter case, blanks, `_` and `-`; `Other` for a word we don't know.
 #[must_use]
 pub fn channel(word: &str) -> Channel {
-    let word: String = word.chars().filter(char::is_ascii_alphanumeric).collect();
-    match word.to_ascii_lowercase().as_str() {
+    let mut word = word.to_ascii_lowercase();
+    word.retain(|letter| letter.is_ascii_alphanumeric());
+    match word.as_str() {
         "sms" => Channel::Sms,
         "whatsapp" | "wa" => Channel::Whatsapp,
         "viber" => Channel::Viber,

@@ -1,5 +1,7 @@
 //! A JSON object that is emptied as it is read: what an adapter takes is mapped, and what is left is the event's `extra`.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 /// The most bytes of JSON that an event's `extra` has; the whole body is in the callback.
@@ -52,8 +54,7 @@ impl Fields {
 
     /// Takes a member out, whatever it is; `null` counts as absent.
     pub fn take(&mut self, name: &str) -> Option<Value> {
-        let key = self.key(name)?;
-        self.0.remove(&key).filter(|value| !value.is_null())
+        self.take_if(name, |_| true).filter(|value| !value.is_null())
     }
 
     /// Whether there is such a member that is not null.
@@ -65,7 +66,7 @@ impl Fields {
     /// Looks at a member without taking it; `null` counts as absent.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(&self.key(name)?).filter(|value| !value.is_null())
+        self.0.get(&*self.key(name)?).filter(|value| !value.is_null())
     }
 
     /// Looks at a text, number or boolean without taking it; as text, never empty.
@@ -76,12 +77,13 @@ impl Fields {
 
     /// Takes a text; numbers and booleans are read as text too. Empty counts as absent; anything else is left where it is.
     pub fn text(&mut self, name: &str) -> Option<String> {
-        let key = self.key(name)?;
-        match self.0.get(&key)? {
-            Value::Array(_) | Value::Object(_) => None,
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-                self.0.remove(&key).as_ref().and_then(text)
-            }
+        match self.take_if(name, |value| !value.is_array() && !value.is_object())? {
+            Value::String(text) => Some(text).filter(|text| !text.is_empty()),
+            other @ (Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Array(_)
+            | Value::Object(_)) => text(&other),
         }
     }
 
@@ -93,59 +95,50 @@ impl Fields {
     /// Takes a whole number, written as a number or as text; anything else is left where it is.
     pub fn integer(&mut self, name: &str) -> Option<i64> {
         let key = self.key(name)?;
-        let number = match self.0.get(&key)? {
+        let number = match self.0.get(&*key)? {
             Value::Number(number) => number.as_i64(),
             Value::String(text) => text.trim().parse().ok(),
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
         }?;
-        self.0.remove(&key);
+        self.0.remove(&*key);
         Some(number)
     }
 
     /// Takes a boolean, written as one, as text or as 0 and 1; anything else is left where it is.
     pub fn boolean(&mut self, name: &str) -> Option<bool> {
         let key = self.key(name)?;
-        let word = text(self.0.get(&key)?)?.to_ascii_lowercase();
+        let word = text(self.0.get(&*key)?)?.to_ascii_lowercase();
         let value = match word.as_str() {
             "true" | "1" | "yes" => true,
             "false" | "0" | "no" => false,
             _ => return None,
         };
-        self.0.remove(&key);
+        self.0.remove(&*key);
         Some(value)
     }
 
     /// Takes an array; anything else is left where it is.
     pub fn array(&mut self, name: &str) -> Option<Vec<Value>> {
-        let key = self.key(name)?;
-        if !self.0.get(&key)?.is_array() {
-            return None;
-        }
-        match self.0.remove(&key) {
-            Some(Value::Array(items)) => Some(items),
-            _ => None,
-        }
+        let taken = self.take_if(name, Value::is_array)?;
+        if let Value::Array(items) = taken { Some(items) } else { None }
     }
 
     /// Takes an object out as a whole; anything else is left where it is.
     pub fn object(&mut self, name: &str) -> Option<Self> {
-        let key = self.key(name)?;
-        if !self.0.get(&key)?.is_object() {
-            return None;
-        }
-        match self.0.remove(&key) {
-            Some(Value::Object(members)) => Some(Self(members)),
-            _ => None,
-        }
+        let taken = self.take_if(name, Value::is_object)?;
+        if let Value::Object(members) = taken { Some(Self(members)) } else { None }
     }
 
     /// Reads within an object and leaves in place what was not taken of it. `None` if there is no such object.
     pub fn within<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> T) -> Option<T> {
         let key = self.key(name)?;
-        let mut inner = self.object(&key)?;
+        let place = self.0.get_mut(&*key)?;
+        let mut inner = Self(std::mem::take(place.as_object_mut()?));
         let result = read(&mut inner);
-        if !inner.0.is_empty() {
-            self.0.insert(key, Value::Object(inner.0));
+        if inner.0.is_empty() {
+            self.0.remove(&*key);
+        } else {
+            *place = Value::Object(inner.0);
         }
         Some(result)
     }
@@ -179,12 +172,19 @@ impl Fields {
         bounded(clean_map(self.0))
     }
 
+    /// Takes a member out if it is as wanted, else leaves it.
+    fn take_if(&mut self, name: &str, is_wanted: impl FnOnce(&Value) -> bool) -> Option<Value> {
+        let key = self.key(name)?;
+        if is_wanted(self.0.get(&*key)?) { self.0.remove(&*key) } else { None }
+    }
+
     /// The key as it is written: the exact one, else one that differs in letter case alone.
-    fn key(&self, name: &str) -> Option<String> {
+    fn key<'n>(&self, name: &'n str) -> Option<Cow<'n, str>> {
         if self.0.contains_key(name) {
-            return Some(name.to_owned());
+            return Some(Cow::Borrowed(name));
         }
-        self.0.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned()
+        let mut keys = self.0.keys();
+        keys.find(|key| key.eq_ignore_ascii_case(name)).cloned().map(Cow::Owned)
     }
 }
 
@@ -227,43 +227,50 @@ fn kind(value: &Value) -> &'static str {
 /// A value without nulls and empty texts, objects and arrays, secrets redacted, and without what is nested deeper than 64 levels;
 /// `None` if nothing is left.
 #[must_use]
-pub fn clean(value: Value) -> Option<Value> {
-    clean_within(value, DEPTH_MAX)
+pub fn clean(mut value: Value) -> Option<Value> {
+    clean_within(&mut value, DEPTH_MAX).then_some(value)
 }
 
-fn clean_within(value: Value, depth: usize) -> Option<Value> {
+fn clean_map(mut members: Map<String, Value>) -> Map<String, Value> {
+    clean_members(&mut members, DEPTH_MAX);
+    members
+}
+
+/// Cleans a value in its place; false if nothing is left of it.
+fn clean_within(value: &mut Value, depth: usize) -> bool {
     match value {
-        Value::Null => None,
-        Value::String(text) => (!text.is_empty()).then_some(Value::String(text)),
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
         Value::Array(items) => {
-            let inner = depth.checked_sub(1)?;
-            let items: Vec<Value> =
-                items.into_iter().filter_map(|item| clean_within(item, inner)).collect();
-            (!items.is_empty()).then_some(Value::Array(items))
+            let Some(inner) = depth.checked_sub(1) else { return false };
+            items.retain_mut(|item| clean_within(item, inner));
+            !items.is_empty()
         }
         Value::Object(members) => {
-            let members = clean_members(members, depth.checked_sub(1)?);
-            (!members.is_empty()).then_some(Value::Object(members))
+            let Some(inner) = depth.checked_sub(1) else { return false };
+            clean_members(members, inner);
+            !members.is_empty()
         }
-        flat @ (Value::Bool(_) | Value::Number(_)) => Some(flat),
+        Value::Bool(_) | Value::Number(_) => true,
     }
 }
 
-fn clean_map(members: Map<String, Value>) -> Map<String, Value> {
-    clean_members(members, DEPTH_MAX)
-}
-
-fn clean_members(members: Map<String, Value>, depth: usize) -> Map<String, Value> {
-    let cleaned = members.into_iter().filter_map(|(key, value)| {
-        let value = clean_within(value, depth)?;
-        let secret = SECRET_KEYS.contains(&key.to_ascii_lowercase().as_str());
-        Some((key, if secret { Value::from(REDACTED) } else { value }))
+fn clean_members(members: &mut Map<String, Value>, depth: usize) {
+    members.retain(|key, value| {
+        let is_kept = clean_within(value, depth);
+        if is_kept && SECRET_KEYS.iter().any(|secret| key.eq_ignore_ascii_case(secret)) {
+            *value = Value::from(REDACTED);
+        }
+        is_kept
     });
-    cleaned.collect()
 }
 
 /// Drops the largest members until the rest is small enough.
 fn bounded(mut members: Map<String, Value>) -> Map<String, Value> {
+    // Most bodies are so small that nothing has to be measured.
+    if members_max(&members) <= EXTRA_MAX {
+        return members;
+    }
     let written = |value: &Value| serde_json::to_vec(value).map_or(usize::MAX, |bytes| bytes.len());
     // Each member is measured once: a body may have a million of them.
     let mut sizes: Vec<(usize, String)> = members
@@ -280,8 +287,24 @@ fn bounded(mut members: Map<String, Value>) -> Map<String, Value> {
     members
 }
 
+/// The most bytes in which members can be written: in a text, a character of one byte may take six.
+fn members_max(members: &Map<String, Value>) -> usize {
+    let each = members.iter().map(|(key, value)| 6 * key.len() + 4 + value_max(value));
+    2 + each.sum::<usize>()
+}
+
+fn value_max(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 32,
+        Value::String(text) => 2 + 6 * text.len(),
+        Value::Array(items) => 2 + items.iter().map(|item| 1 + value_max(item)).sum::<usize>(),
+        Value::Object(members) => members_max(members),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -336,6 +359,21 @@ mod tests {
             (0..200_000).map(|number| (number.to_string(), Value::from(1))).collect();
         let extra = Value::Object(Fields::new(many).into_extra()).to_string();
         assert!((EXTRA_MAX / 2..=EXTRA_MAX).contains(&extra.len()), "{}", extra.len());
+    }
+
+    proptest! {
+        #[test]
+        fn no_member_takes_more_than_it_is_thought_to_take_at_most(
+            key in any::<String>(),
+            texts in prop::collection::vec(any::<String>(), 0..4),
+            number in any::<f64>(),
+            control in "[\\x00-\\x1f]{0,8}",
+        ) {
+            let members = json!({&key: [texts, [number], control, i64::MIN, {&control: null}]});
+            let Value::Object(members) = members else { panic!("an object") };
+            let written = serde_json::to_string(&members).unwrap().len();
+            prop_assert!(written <= members_max(&members), "{written}");
+        }
     }
 
     #[test]

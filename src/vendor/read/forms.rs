@@ -68,7 +68,10 @@ enum Layout {
 
 fn layout(head: &Head, body: &[u8]) -> Result<Layout, String> {
     let media_type = head.media_type();
-    let named = head.header("content-type").and_then(|value| multer::parse_boundary(value).ok());
+    let named = head
+        .header("content-type")
+        .filter(|_| media_type.starts_with("multipart/"))
+        .and_then(|value| multer::parse_boundary(value).ok());
     if let Some(boundary) = named.filter(|name| !name.is_empty()).or_else(|| first_boundary(body)) {
         return Ok(Layout::Multipart { boundary });
     }

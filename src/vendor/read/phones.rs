@@ -19,8 +19,10 @@ pub fn e164(text: &str) -> Option<String> {
     {
         return None;
     }
-    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    let number = PHONE_NUMBER_UTIL.parse(format!("+{digits}"), None).ok()?;
+    let mut international = String::with_capacity(1 + text.len());
+    international.push('+');
+    international.extend(text.chars().filter(char::is_ascii_digit));
+    let number = PHONE_NUMBER_UTIL.parse(international, None).ok()?;
     if !PHONE_NUMBER_UTIL.is_possible_number(&number) {
         return None;
     }

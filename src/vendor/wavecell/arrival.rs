@@ -18,7 +18,7 @@ pub(super) struct Arrival<'a> {
     /// The zone of times that say none; the documented ones are all in UTC.
     pub(super) zone: &'a TimeZone,
     /// The JSON that its fields were read from; none for XML, where every number is text already.
-    pub(super) json: Option<&'a RawValue>,
+    pub(super) json: Option<&'a str>,
 }
 
 impl Arrival<'_> {
@@ -37,8 +37,10 @@ impl Arrival<'_> {
     pub(super) fn number(&self, fields: &mut Fields, path: &[&str]) -> Option<String> {
         let name = path.last()?;
         fields.peek(name)?.trim().parse().ok().filter(|number: &f64| number.is_finite())?;
+        // Whole numbers and texts say themselves how they were written.
+        let is_rounded = fields.get(name)?.is_f64();
         let text = fields.text(name)?;
-        Some(self.written_number(path).unwrap_or(text))
+        if is_rounded { self.written_number(path).or(Some(text)) } else { Some(text) }
     }
 
     fn read_time(&self, value: &Value) -> Option<When> {
@@ -52,15 +54,14 @@ impl Arrival<'_> {
     fn written_number(&self, path: &[&str]) -> Option<String> {
         let mut json = self.json?;
         for name in path {
-            let members: BTreeMap<String, &RawValue> = serde_json::from_str(json.get()).ok()?;
-            json = members.get(*name).copied().or_else(|| {
+            let members: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
+            let member = members.get(*name).copied().or_else(|| {
                 members.into_iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, v)| v)
-            })?;
+            });
+            json = member?.get();
         }
-        let number = json.get();
-        number
-            .starts_with(|first: char| first == '-' || first.is_ascii_digit())
-            .then(|| number.to_owned())
+        json.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+            .then(|| json.to_owned())
     }
 }
 
@@ -71,11 +72,8 @@ mod tests {
     #[test]
     fn a_number_keeps_every_digit_it_was_written_with() {
         let body = r#"{"Payload": {"price": {"total": 0.0500, "text": "1.10", "none": null, "no": true}}}"#;
-        let arrival = Arrival {
-            received_at: Time::from_millis(0),
-            zone: &TimeZone::UTC,
-            json: serde_json::from_str(body).ok(),
-        };
+        let arrival =
+            Arrival { received_at: Time::from_millis(0), zone: &TimeZone::UTC, json: Some(body) };
         let number = |name: &str| {
             let mut body = Fields::parse(body.as_bytes()).unwrap();
             let read = body.within("payload", |payload| {

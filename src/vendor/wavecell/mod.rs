@@ -63,7 +63,7 @@ fn read_body(callback: &Callback, settings: &ReadSettings) -> Result<Vec<Draft>,
         let written: Vec<&RawValue> = serde_json::from_slice(body).unwrap_or_default();
         return read_all(items, &written, &arrival);
     }
-    read_value(value, &Arrival { json: serde_json::from_slice(body).ok(), ..arrival })
+    read_value(value, &Arrival { json: std::str::from_utf8(body).ok(), ..arrival })
 }
 
 /// Reads one callback's object. A shape that is not known becomes an event of its own.
@@ -86,7 +86,7 @@ fn read_all(
     let mut understood = false;
     let mut first_fault = Fault::Malformed("the body is an empty array".to_owned());
     for (place, item) in items.into_iter().enumerate() {
-        let json = written.get(place).copied();
+        let json = written.get(place).map(|json| json.get());
         match read_value(item.clone(), &Arrival { json, ..*arrival }) {
             Ok(read) => {
                 understood = true;

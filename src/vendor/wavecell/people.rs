@@ -8,8 +8,8 @@ pub(super) fn user(fields: &mut Fields, channel: Option<Channel>) -> Option<Part
     let party = fields.within("user", |user| {
         let msisdn = phone(user, "msisdn");
         let id = user.text_of(&["channelUserId", "msisdn"]);
-        let from_id = id.as_deref().filter(|_| ids_are_phones(channel)).and_then(phones::e164);
-        Party { phone: msisdn.or(from_id), id, name: user.text("name") }
+        let from_id = || id.as_deref().filter(|_| ids_are_phones(channel)).and_then(phones::e164);
+        Party { phone: msisdn.or_else(from_id), id, name: user.text("name") }
     });
     party.and_then(Party::known)
 }

@@ -24,8 +24,6 @@ pub(super) fn read(members: Map<String, Value>, pointer: &str, arrival: &Arrival
     let mut outer = Fields::new(members);
     let word = outer.text("type").unwrap_or_default().to_ascii_lowercase();
     let event = outer.text("event").unwrap_or_default();
-    // The raw frame as text repeats everything, secrets and all.
-    outer.take("raw");
     let body = outer.take("body").unwrap_or_default();
     let (form, known) = match word.as_str() {
         "message" => {

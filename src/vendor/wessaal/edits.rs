@@ -22,12 +22,17 @@ pub(super) fn edited(envelope: &Envelope, item: &mut Item) -> Result<Told, Missi
     let pointer = item.base64.as_deref();
     let notice = match notice(&mut item.fields, pointer) {
         Some(notice) => notice,
-        None => protocol(&mut item.fields, pointer, EventType::MessageEdited),
+        None => protocol(&mut item.fields, pointer),
     };
     if notice.kind == EventType::Unknown {
         return Ok(Told { key: repetition, ..Told::new(EventType::Unknown) });
     }
-    let key = notice.key.clone().ok_or(Missing("key.id"))?;
+    let mut key = notice.key.clone().ok_or(Missing("key.id"))?;
+    if key.from_me == Some(true) && key.chat.is_some() && key.chat == envelope.owner {
+        // It is the other side's own key, seen from there: they wrote the message, and their chat is the owner.
+        key.from_me = Some(false);
+        key.chat = None;
+    }
     let mut base = Told::new(notice.kind);
     base.key = repetition;
     base.direction = key.direction();
@@ -38,8 +43,11 @@ pub(super) fn edited(envelope: &Envelope, item: &mut Item) -> Result<Told, Missi
 /// Reads `messages.delete`: a key, or the whole record with a key in it.
 pub(super) fn deleted(envelope: &Envelope, item: &mut Item) -> Result<Told, Missing> {
     let fields = &mut item.fields;
+    // The `id` of a whole record is the database's, not the message's.
+    let is_record = fields.has("messageType");
+    let id_names: &[&str] = if is_record { &["keyId"] } else { &["keyId", "id"] };
     let key = MessageKey::within(fields)
-        .or_else(|| MessageKey::take(fields, &["keyId", "id"]))
+        .or_else(|| MessageKey::take(fields, id_names))
         .ok_or(Missing("key.id"))?;
     let mut told = Told::new(EventType::MessageDeleted);
     told.subject = Some(key.id.clone());
@@ -53,7 +61,7 @@ pub(super) fn deleted(envelope: &Envelope, item: &mut Item) -> Result<Told, Miss
 pub(super) fn notice(data: &mut Fields, base64: Option<&str>) -> Option<Notice> {
     data.within("message", |message| {
         content::unwrap(message);
-        message.within("protocolMessage", |inner| protocol(inner, base64, EventType::Unknown))
+        message.within("protocolMessage", |inner| protocol(inner, base64))
     })
     .flatten()
 }
@@ -72,15 +80,14 @@ pub(super) fn told(mut told: Told, mut part: MessagePart, notice: Notice) -> Tol
     told
 }
 
-/// Reads a `protocolMessage`; `otherwise` is what one means that says nothing of its type. Settings and other notices
-/// that are about no message are left as they are.
-fn protocol(fields: &mut Fields, base64: Option<&str>, otherwise: EventType) -> Notice {
+/// Reads a `protocolMessage`. Settings and other notices that are about no message are left as they are.
+fn protocol(fields: &mut Fields, base64: Option<&str>) -> Notice {
     let word = fields.peek("type").unwrap_or_default().to_ascii_uppercase();
+    let is_edit = fields.has("editedMessage") || (word.is_empty() && fields.has("message"));
     let kind = match word.as_str() {
         "0" | "REVOKE" => EventType::MessageDeleted,
         "14" | "MESSAGE_EDIT" => EventType::MessageEdited,
-        _ if fields.has("editedMessage") => EventType::MessageEdited,
-        "" => otherwise,
+        _ if is_edit => EventType::MessageEdited,
         _ => EventType::Unknown,
     };
     if kind == EventType::Unknown {

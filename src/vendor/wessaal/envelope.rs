@@ -75,8 +75,6 @@ pub(super) fn read(
     if known.is_some() {
         outer.text("event");
     }
-    // The URL that was called may hold the source's token.
-    outer.take("destination");
     let data = outer.take("data").unwrap_or_default();
     let envelope = Envelope {
         form: Form::Evolution,
@@ -152,11 +150,12 @@ impl Envelope {
         Ok(self.draft(told, item.generation, left))
     }
 
-    /// An event that is kept as it is.
+    /// An event that is kept as it is; of an offered login, only that there was one.
     pub(super) fn unknown(&self, data: Value) -> Draft {
         let mut told = Told::new(EventType::Unknown);
         told.key = self.key_of(&data);
-        self.draft(told, None, data)
+        let is_login = self.event == Some("qrcode.updated");
+        self.draft(told, None, if is_login { Value::Null } else { data })
     }
 
     /// What tells a repetition of something that has no id of its own.

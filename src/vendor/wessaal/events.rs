@@ -78,6 +78,7 @@ static EVENTS: &[Known] = &[
 
 /// The event of this name in any spelling: `MESSAGES_UPSERT`, `messages.upsert`, `messages-upsert`.
 pub(super) fn find(name: &str) -> Option<Known> {
+    let name = name.trim();
     EVENTS.iter().copied().find(|known| {
         known.name.len() == name.len()
             && known
@@ -101,7 +102,7 @@ mod tests {
         let table = [
             ("MESSAGES_UPSERT", Some("messages.upsert")),
             ("messages-upsert", Some("messages.upsert")),
-            ("Messages.Upsert", Some("messages.upsert")),
+            (" Messages.Upsert ", Some("messages.upsert")),
             ("GROUP_PARTICIPANTS_UPDATE", Some("group-participants.update")),
             ("group-participants.update", Some("group-participants.update")),
             ("TYPEBOT_CHANGE_STATUS", Some("typebot.change-status")),

@@ -73,7 +73,7 @@ impl Told {
 
 /// The parts of a duplicate key as one text in which no part can be mistaken for another.
 pub(super) fn joined(key: &[Option<String>]) -> String {
-    key.iter().cloned().collect::<Value>().to_string()
+    serde_json::to_string(key).unwrap_or_default()
 }
 
 /// A short name for any amount of data.

@@ -52,9 +52,10 @@ impl MessageKey {
     /// The message of this key: who wrote to whom, in which chat.
     pub(super) fn message(&self, owner: Option<&str>) -> MessagePart {
         let owner = party(owner);
+        let others = self.without_phone_of(owner.as_ref());
         let (from, to) = match self.direction() {
-            Some(Direction::Outbound) => (owner, self.other_side()),
-            Some(Direction::Inbound) => (self.author(), owner),
+            Some(Direction::Outbound) => (owner, others.other_side()),
+            Some(Direction::Inbound) => (others.author(), owner),
             None => (None, None),
         };
         let conversation = self.chat.clone();
@@ -64,6 +65,15 @@ impl MessageKey {
     /// Whether many write in the chat, so that its address is nobody's own.
     pub(super) fn is_shared(&self) -> bool {
         self.chat.as_deref().is_some_and(|chat| !is_person(chat))
+    }
+
+    /// The key without addresses of the owner's phone: `senderPn` says who wrote, which may be us, and then it tells
+    /// nothing of the other side.
+    fn without_phone_of(&self, owner: Option<&Party>) -> Self {
+        let own = owner.and_then(|owner| owner.phone.as_ref());
+        let is_own = |jid: &str| own.is_some() && alternate_phone(jid).as_ref() == own;
+        let alternates = self.alternates.iter().filter(|jid| !is_own(jid)).cloned().collect();
+        Self { alternates, ..self.clone() }
     }
 
     /// Who wrote a message that is not ours.

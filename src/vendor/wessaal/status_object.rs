@@ -29,11 +29,11 @@ pub(super) fn read(members: Map<String, Value>, arrival: &Arrival<'_>) -> Readin
         return single(outer, Fields::default(), arrival);
     }
     match outer.take("data") {
-        Some(Value::Array(items)) => list(items, arrival),
+        Some(Value::Array(items)) => list(items, &outer, arrival),
         Some(Value::Object(inner)) => {
             let mut inner = Fields::new(inner);
             match inner.array("data") {
-                Some(items) => list(items, arrival),
+                Some(items) => list(items, &outer, arrival),
                 None => single(inner, outer, arrival),
             }
         }
@@ -43,18 +43,22 @@ pub(super) fn read(members: Map<String, Value>, arrival: &Arrival<'_>) -> Readin
     }
 }
 
-/// Reads each status of a list; what is none is kept as an unknown event.
-fn list(items: Vec<Value>, arrival: &Arrival<'_>) -> Reading {
+/// Reads each status of a list; what is none is kept as an unknown event. Of its wrapping, only the instance counts.
+fn list(items: Vec<Value>, outer: &Fields, arrival: &Arrival<'_>) -> Reading {
     if items.len() > THINGS_MAX {
         return too_many();
     }
+    let instance = instance(&mut outer.clone());
     let drafts = items.into_iter().map(|item| {
         let Value::Object(members) = item.clone() else { return unknown(item, arrival) };
         if !is_status(&members) {
             return unknown(item, arrival);
         }
         match single(Fields::new(members), Fields::default(), arrival) {
-            Reading::Events(drafts) => drafts.into_iter().next(),
+            Reading::Events(drafts) => drafts.into_iter().next().map(|mut draft| {
+                draft.data.instance = draft.data.instance.or_else(|| instance.clone());
+                draft
+            }),
             Reading::Quarantine(_) => None,
         }
         .unwrap_or_else(|| unknown(item, arrival))
@@ -68,7 +72,7 @@ fn single(mut fields: Fields, mut outer: Fields, arrival: &Arrival<'_>) -> Readi
         let reason = "a status object without `message_id`, which it needs";
         return Reading::Quarantine(reason.to_owned());
     };
-    let status = status(&mut fields);
+    let status = status(&mut fields, arrival.zone);
     let when = status.state.and_then(|state| dated(&mut fields, state, arrival.zone));
     let kind = status.state.map_or(EventType::MessageStatusUnknown, EventType::from);
     let key = [
@@ -115,10 +119,10 @@ fn single(mut fields: Fields, mut outer: Fields, arrival: &Arrival<'_>) -> Readi
 }
 
 /// The word, and what it means. It may lag: a message that says `sent` and when it was delivered has been delivered.
-fn status(fields: &mut Fields) -> Status {
+fn status(fields: &mut Fields, zone: &TimeZone) -> Status {
     let word = fields.text("status");
     let said = word.as_deref().and_then(meaning);
-    let has_arrived = said == Some(State::Sent) && fields.peek("delivered_at").is_some();
+    let has_arrived = said == Some(State::Sent) && time(fields, "delivered_at", zone).is_some();
     let state = if has_arrived { Some(State::Delivered) } else { said };
     Status { state, vendor_state: word, vendor_detail: None }
 }
@@ -145,12 +149,15 @@ fn dated(fields: &mut Fields, state: State, zone: &TimeZone) -> Option<When> {
         State::Failed => &["failed_at", "cancelled_at"],
     };
     names.iter().find_map(|name| {
-        let value = fields.get(name)?;
-        let when = times::written(value.as_str().unwrap_or_default(), zone)
-            .or_else(|| times::unix(value))?;
+        let when = time(fields, name, zone)?;
         fields.take(name);
         Some(when)
     })
+}
+
+fn time(fields: &Fields, name: &str, zone: &TimeZone) -> Option<When> {
+    let value = fields.get(name)?;
+    times::written(value.as_str().unwrap_or_default(), zone).or_else(|| times::unix(value))
 }
 
 fn recipient(fields: &mut Fields) -> Option<Party> {
@@ -188,9 +195,12 @@ fn looks_like_one(item: &Value) -> bool {
 }
 
 /// A status object says a status and whom or when, or a message by its documented name and one of these. Where it says
-/// no more than `id` and `status`, the word has to be one of a message's.
+/// no more than `id` and `status`, the word has to be one of a message's. What names a chat is the Evolution API's.
 fn is_status(members: &Map<String, Value>) -> bool {
     let has = |name: &str| member(members, name).is_some();
+    if has("remoteJid") {
+        return false;
+    }
     let says = |name: &str| member(members, name).is_some_and(|(_, value)| !value.is_null());
     let word = member(members, "status").and_then(|(_, value)| fields::text(value));
     let traced = ["recipient", "recipient_number"].into_iter().any(says)

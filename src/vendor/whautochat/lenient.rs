@@ -34,7 +34,8 @@ pub(super) fn read(arrival: &Arrival<'_>) -> Option<Draft> {
             let phone = body.text("phoneNumber").and_then(phones::e164);
             let channel = body.text("channel").map(channels::channel);
             let channel = channel.filter(|channel| *channel != Channel::Other);
-            let person = Person { phone, ..Person::default() };
+            let location = body.object("location").and_then(|mut location| location.text("id"));
+            let person = certain(Person { id: None, phone, location });
             contact::draft(&head, kind, id, channel, person, Fields::default())
         }
     };

@@ -56,7 +56,7 @@ pub(super) fn draft(
         Direction::Inbound => (EventType::MessageReceived, "message.incoming"),
         Direction::Outbound => (EventType::MessageEchoed, "message.outgoing"),
     };
-    let conversation = person.id.clone();
+    let conversation = person.id.clone().or_else(|| person.phone.clone());
     let other = Party { id: person.id, phone: person.phone, name: None };
     let (from, to) = match way.direction {
         Direction::Inbound => (Party { name, ..other }, Party::default()),

@@ -207,7 +207,8 @@ fn config(text: &str, store: &Path) -> Config {
         format!("[api]\n{LISTEN}anonymous = \"loopback\"\n")
     };
     let store = store.display();
-    let whole = format!("[server]\n{LISTEN}{PUBLIC}{api}[store]\npath = \"{store}\"\n{text}");
+    let free = if text.contains("min_free") { "" } else { "min_free = \"1MiB\"\n" };
+    let whole = format!("[server]\n{LISTEN}{PUBLIC}{api}[store]\npath = \"{store}\"\n{free}{text}");
     Config::parse(&whole, "test.toml", &Environment::default())
         .unwrap_or_else(|error| unreachable!("{error}\n{whole}"))
 }

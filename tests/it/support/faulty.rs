@@ -222,6 +222,14 @@ impl Upkeep for FaultyStore {
         self.inner.waiting()
     }
 
+    async fn look_at_disk(&self) -> Result<(), StoreError> {
+        self.inner.look_at_disk().await
+    }
+
+    async fn given_up(&self) -> String {
+        self.inner.given_up().await
+    }
+
     async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError> {
         self.inner.prune(prune).await
     }

@@ -50,6 +50,15 @@ impl Place {
         Program::of(self.command("trace").stderr(std::fs::File::create(log).unwrap()))
     }
 
+    /// Starts the program with a bound on the size of its files, in blocks of 512 bytes: a write beyond it fails as on a bad disk.
+    pub(crate) fn start_bounded(&self, blocks: u32) -> Program {
+        let mut command = Command::new("sh");
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let program = self.command("off");
+        command.args(["-c", &script]).arg(program.get_program()).args(program.get_args());
+        Program::of(command.stderr(Stdio::inherit()))
+    }
+
     /// Runs another command of the program, with this place's configuration, to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_callbox"));
