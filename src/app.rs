@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, SystemClock};
@@ -14,7 +14,7 @@ use crate::delivery::{DeliveryWorker, Destinations};
 use crate::domain::id::IdMaker;
 use crate::http::{self, Doors, Health, Listeners, Room};
 use crate::random::Random;
-use crate::receive::Receiver;
+use crate::receive::{DriftBook, Receiver};
 use crate::store::sqlite::{DiskRoom, OpenError, SqliteStore};
 use crate::store::{Retention, Store};
 
@@ -92,7 +92,9 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
         destinations: config.destinations.clone().into(),
         ids: Arc::new(IdMaker::new(ids)),
         key: store.key(),
+        drift: DriftBook::remembered(store.drift().await?),
         wake,
+        news: watch::Sender::new(()),
     };
     let retention = Retention::new(Arc::clone(&store), Arc::clone(&clock), config.store.retention);
     let health = Arc::new(Health::default());

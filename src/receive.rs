@@ -1,13 +1,22 @@
 //! Taking a callback in: authenticate, read, choose destinations, append. No HTTP, no SQL.
 
+mod drift;
+mod reprocess;
+
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
+pub use drift::DriftBook;
+pub use reprocess::Reprocessing;
+
+use crate::clock::Time;
 use crate::domain::callback::{Callback, CallbackOutcome};
 use crate::domain::destination::Destination;
+use crate::domain::drift::{Finding, Seen, findings as drift_of};
 use crate::domain::event::{Draft, EventType, TimeBasis};
 use crate::domain::id::{CallbackId, DeliveryId, EventId, IdMaker};
 use crate::domain::source::Source;
@@ -15,7 +24,7 @@ use crate::store::{Appended, Intake, Kept, NewCallback, NewEvent, StoreError};
 use crate::vendor::{self, Authentic, EVENTS_MAX, Reading, authenticity};
 
 /// What takes callbacks in.
-#[derive(Debug)]
+#[expect(missing_debug_implementations, reason = "it holds the store's key; nobody prints it")]
 pub struct Receiver<S: ?Sized> {
     /// Where they are kept.
     pub store: Arc<S>,
@@ -25,8 +34,12 @@ pub struct Receiver<S: ?Sized> {
     pub ids: Arc<IdMaker>,
     /// The store's key, for sealing credentials.
     pub key: [u8; 32],
+    /// What vendors send that their adapters do not know.
+    pub drift: DriftBook,
     /// Wakes the delivery worker.
     pub wake: Arc<Notify>,
+    /// Wakes those who follow the events, once there are more of them. It says nothing of which: the store does.
+    pub news: watch::Sender<()>,
 }
 
 /// A callback that is on disk.
@@ -54,7 +67,7 @@ impl<S: Intake + ?Sized> Receiver<S> {
         public_url: &str,
     ) -> Result<Accepted, StoreError> {
         let kept = match authenticity::check(&source.auth, &callback, public_url) {
-            Ok(authentic) => self.judge(source, authentic),
+            Ok(authentic) => self.judge(source, authentic, callback.received_at),
             Err(refusal) => Kept::Unauthentic(refusal.word().to_owned(), source.unauthentic_keep),
         };
         let (kind, reason) = match &kept {
@@ -63,8 +76,14 @@ impl<S: Intake + ?Sized> Receiver<S> {
                 (None, Some(reason.clone()))
             }
         };
-        let id = callback.id;
-        let appended = self.store.append(self.sealed(source, callback, kept)).await?;
+        let (id, received_at) = (callback.id, callback.received_at);
+        let findings = findings(&kept);
+        let drift = self.drift.worth_writing(&source.name, &findings, id, received_at);
+        let appended = self.store.append(self.sealed(source, callback, kept, drift)).await?;
+        self.drift.note(&source.name, &findings, id, received_at);
+        if appended.outcome == CallbackOutcome::Events {
+            self.news.send_replace(());
+        }
         if appended.deliveries > 0 {
             self.wake.notify_one();
         }
@@ -73,8 +92,8 @@ impl<S: Intake + ?Sized> Receiver<S> {
         Ok(Accepted { callback: id, outcome, events, kind, reason })
     }
 
-    /// Reads an authentic callback, and chooses who is to get what it means.
-    fn judge(&self, source: &Source, callback: Authentic<'_>) -> Kept {
+    /// Reads an authentic callback, and chooses who is to get what it means. Ids are those of the moment `at`.
+    fn judge(&self, source: &Source, callback: Authentic<'_>, at: Time) -> Kept {
         let drafts = match read(source, callback) {
             Reading::Events(drafts) if drafts.len() <= EVENTS_MAX => drafts,
             Reading::Events(drafts) => {
@@ -85,7 +104,6 @@ impl<S: Intake + ?Sized> Receiver<S> {
             }
             Reading::Quarantine(reason) => return Kept::Quarantined(reason),
         };
-        let received = callback.callback().received_at;
         let events = drafts.into_iter().map(|draft| {
             let wanted = self.destinations.iter();
             let wanted = wanted.filter(|destination| {
@@ -93,10 +111,10 @@ impl<S: Intake + ?Sized> Receiver<S> {
             });
             let deliveries = wanted
                 .map(|destination| {
-                    (DeliveryId::from_bits(self.ids.next(received)), destination.name.clone())
+                    (DeliveryId::from_bits(self.ids.next(at)), destination.name.clone())
                 })
                 .collect();
-            let id = EventId::from_bits(self.ids.next(received));
+            let id = EventId::from_bits(self.ids.next(at));
             new_event(source, id, draft, deliveries)
         });
         match events.collect::<Result<_, serde_json::Error>>() {
@@ -106,11 +124,25 @@ impl<S: Intake + ?Sized> Receiver<S> {
     }
 
     /// The callback as it is kept: what vendors prove themselves with is there as keyed hashes alone.
-    fn sealed(&self, source: &Source, mut callback: Callback, kept: Kept) -> NewCallback {
+    fn sealed(
+        &self,
+        source: &Source,
+        mut callback: Callback,
+        kept: Kept,
+        drift: Vec<(Finding, Seen)>,
+    ) -> NewCallback {
         let (head, token_hash) = authenticity::seal(&callback.head, &source.auth, &self.key);
         callback.head = head;
         let token_hash = token_hash.filter(|_| matches!(kept, Kept::Unauthentic(..)));
-        NewCallback { callback, token_hash, kept }
+        NewCallback { callback, token_hash, kept, drift }
+    }
+}
+
+/// What of the events the adapter did not know.
+fn findings(kept: &Kept) -> BTreeSet<Finding> {
+    match kept {
+        Kept::Events(events) => drift_of(events.iter().map(|event| &event.draft)),
+        Kept::Quarantined(_) | Kept::Unauthentic(..) => BTreeSet::new(),
     }
 }
 

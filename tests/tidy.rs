@@ -286,9 +286,12 @@ fn every_command_in_the_readme_exists_with_its_options() {
             }
             _ => continue,
         };
-        let Some((command, rest)) = ours.split_first() else { continue };
+        let is_command = |word: &&&str| word.bytes().all(|byte| byte.is_ascii_lowercase());
+        let (commands, rest) = ours.split_at(ours.iter().take_while(is_command).count());
+        let command = commands.join(" ");
         let help = Command::new(env!("CARGO_BIN_EXE_callbox"))
-            .args([command, "--help"])
+            .args(commands)
+            .arg("--help")
             .output()
             .expect("the program should start");
         let text = String::from_utf8_lossy(&help.stdout);

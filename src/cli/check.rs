@@ -44,7 +44,7 @@ fn check(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Resu
     let config = match Config::load(&args.config) {
         Ok(config) => config,
         Err(error) => {
-            writeln!(err, "{error}")?;
+            writeln!(err, "{:#}", anyhow::Error::new(error))?;
             return Ok(WRONG);
         }
     };
@@ -229,6 +229,8 @@ mod tests {
         let args = CheckArgs { config: "not/there.toml".into(), json: false, deep: false };
         let (mut out, mut err) = (Vec::new(), Vec::new());
         assert_eq!(check(&args, &mut out, &mut err).unwrap(), WRONG);
-        assert!(String::from_utf8(err).unwrap().contains("not/there.toml"));
+        let told = String::from_utf8(err).unwrap();
+        assert!(told.contains("not/there.toml"), "{told}");
+        assert_eq!(told.matches("No such file").count(), 1, "{told}");
     }
 }

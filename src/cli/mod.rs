@@ -1,6 +1,7 @@
 //! The command line: one file for each command.
 
 pub mod backup;
+pub mod callbacks;
 pub mod check;
 pub mod demo;
 mod embedded;
@@ -51,6 +52,8 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Make API keys
     Keys(keys::KeysArgs),
+    /// Do something about callbacks that are in the store
+    Callbacks(callbacks::CallbacksArgs),
     /// Send fixtures to a callbox, compare what comes of them, and say what differs
     Replay(Box<replay::Args>),
 }
@@ -67,6 +70,10 @@ pub const DISK_FAILED: u8 = 74;
 /// The arguments or the configuration are wrong.
 pub const WRONG: u8 = 2;
 
+/// What `serve` logs unless told otherwise. The HTTP library's lines are of strangers who send what is not HTTP: nobody should be
+/// paged for them, and nobody should fill the disk with them.
+const SERVE_LOGS: &str = "info,actix_server=warn,actix_http=off";
+
 /// Does what the command line says. Every refusal says what, where and what to do, on stderr.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -80,8 +87,7 @@ pub fn run() -> ExitCode {
         }
     };
     let Arguments { command, logs } = arguments;
-    let by_command =
-        if matches!(command, Command::Serve(_)) { "info,actix_server=warn" } else { "error" };
+    let by_command = if matches!(command, Command::Serve(_)) { SERVE_LOGS } else { "error" };
     if let Err(error) = telemetry::start(logs.log.as_deref().unwrap_or(by_command), logs.log_format)
     {
         anstream::eprintln!("callbox: {error}");
@@ -114,6 +120,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Backup(args) => backup::run(&args),
         Command::Demo(args) => demo::run(args).await,
         Command::Keys(args) => keys::run(&args),
+        Command::Callbacks(args) => callbacks::run(args).await,
         Command::Replay(args) => replay::run(*args).await,
     }
 }

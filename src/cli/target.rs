@@ -34,6 +34,32 @@ pub(super) struct TargetArgs {
     config: Option<PathBuf>,
 }
 
+/// The options that say which callbox is asked.
+#[derive(Debug, clap::Args)]
+pub(super) struct ApiArgs {
+    /// Where to ask: what stands before `/v1/…`. Without it, where the configuration's API listens
+    #[arg(long, value_name = "URL")]
+    api: Option<Url>,
+    /// The API key, where the API wants one; better as `env:NAME` or `file:PATH`, so that no list of processes shows it
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// The configuration of the callbox that is asked
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    config: PathBuf,
+}
+
+impl ApiArgs {
+    /// The server's addresses. Nothing is pushed there, so that one is enough.
+    pub(super) fn addresses(&self) -> anyhow::Result<Addresses> {
+        let api = match &self.api {
+            Some(api) => api.clone(),
+            None => at(Config::load(&self.config)?.api.listen)?,
+        };
+        let key = self.key.as_deref().map(secret).transpose()?;
+        Ok(Addresses { push: api.clone(), api, key })
+    }
+}
+
 impl TargetArgs {
     /// The server's addresses, and what is known of its sources.
     ///

@@ -14,7 +14,7 @@ const TOLD_MAX: usize = 20;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file is not there, or can't be read.
-    #[error("{}: can't read it: {source}; --config FILE names another", path.display())]
+    #[error("can't read {} (--config FILE names another)", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,

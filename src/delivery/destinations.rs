@@ -191,15 +191,21 @@ impl Lane {
         let mut condition = self.condition.lock();
         condition.latest.note(verdict.outcome == Outcome::Succeeded, took);
         match verdict.outcome {
-            Outcome::Succeeded => condition.breaker.succeeded(),
+            Outcome::Succeeded => {
+                if condition.breaker.state(now) != BreakerState::Closed {
+                    tracing::info!(destination.name = %self.destination.name, "a destination takes events again");
+                }
+                condition.breaker.succeeded();
+            }
             Outcome::Rejected | Outcome::TimedOut | Outcome::Unreachable | Outcome::Refused => {
                 let before = condition.breaker.state(now);
                 condition.breaker.failed(now, random);
                 if let BreakerState::Open { until } = condition.breaker.state(now)
                     && before != (BreakerState::Open { until })
                 {
-                    let rest = until.saturating_sub(now);
-                    tracing::warn!(destination.name = %self.destination.name, ?rest, "a destination keeps failing: nothing is sent to it for a while");
+                    let rest = until.saturating_sub(now).as_secs();
+                    let reason = verdict.reason.as_deref();
+                    tracing::warn!(destination.name = %self.destination.name, reason, rest.seconds = rest, "a destination keeps failing: nothing is sent to it for a while");
                 }
             }
             Outcome::Failed | Outcome::Unknown => {}

@@ -150,6 +150,8 @@ pub struct Event {
     pub callback_id: Option<CallbackId>,
     /// Whether an event with the same duplicate key but other content came before it.
     pub revised: bool,
+    /// The event that a later reading of the same callback put in its place; it counts no more in its message's state.
+    pub replaced_by: Option<EventId>,
     /// The message's state when this event was committed.
     pub folded: Option<FoldedNote>,
     /// Everything else, `extra` included.
@@ -192,6 +194,7 @@ impl Serialize for Dated<'_> {
         if event.revised {
             map.serialize_entry("revised", &true)?;
         }
+        entry(&mut map, "replaced_by", event.replaced_by.as_ref())?;
         entry(&mut map, "account", data.account.as_ref())?;
         entry(&mut map, "sub_account", data.sub_account.as_ref())?;
         entry(&mut map, "instance", data.instance.as_ref())?;

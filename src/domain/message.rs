@@ -138,11 +138,23 @@ impl Message {
     #[must_use]
     pub fn about(source: &Name, draft: &Draft) -> Option<Self> {
         let part = draft.data.message.as_ref().filter(|_| draft.kind.is_about_a_message())?;
-        Some(Self {
-            source: source.clone(),
-            vendor: draft.data.vendor.clone(),
-            instance: draft.data.instance.clone(),
-            id: part.id.clone(),
+        let (vendor, instance) = (draft.data.vendor.clone(), draft.data.instance.clone());
+        Some(Self::named(source.clone(), vendor, instance, part.id.clone()))
+    }
+
+    /// The same message before anything was folded into it, but for when it was last heard of: to be folded anew.
+    #[must_use]
+    pub fn emptied(self) -> Self {
+        let Self { source, vendor, instance, id, updated_at, .. } = self;
+        Self { updated_at, ..Self::named(source, vendor, instance, id) }
+    }
+
+    fn named(source: Name, vendor: String, instance: Option<String>, id: String) -> Self {
+        Self {
+            source,
+            vendor,
+            instance,
+            id,
             legs: Vec::new(),
             channel: None,
             direction: None,
@@ -153,7 +165,7 @@ impl Message {
             times: BTreeMap::new(),
             error: None,
             updated_at: Time::from_millis(0),
-        })
+        }
     }
 
     /// The highest rung of its highest leg; an inbound message that nobody reported on has none.

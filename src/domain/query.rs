@@ -1,5 +1,6 @@
 //! What can be asked of the store: filters, pages, and the places between them.
 
+use super::callback::CallbackOutcome;
 use super::delivery::DeliveryState;
 use super::event::{Channel, Direction};
 use super::glob::Glob;
@@ -84,6 +85,46 @@ pub struct EventFilter {
     pub occurred_since: Option<Time>,
     /// Happened before this, by the vendor.
     pub occurred_until: Option<Time>,
+}
+
+/// Which messages are wanted; what is absent is not asked for.
+#[derive(Clone, Debug, Default)]
+pub struct MessageFilter {
+    /// Where it stands: its highest rung.
+    pub state: Option<State>,
+    /// Queued or sent, but never confirmed nor failed, and nothing was heard of it after this.
+    pub stuck_since: Option<Time>,
+    /// The source.
+    pub source: Option<Name>,
+    /// The vendor's code.
+    pub vendor: Option<String>,
+    /// The conversation.
+    pub conversation: Option<String>,
+    /// A phone number on either side; digits alone.
+    pub phone: Option<String>,
+    /// The direction.
+    pub direction: Option<Direction>,
+    /// The channel of its first event.
+    pub channel: Option<Channel>,
+    /// Whether one of its legs was reported both failed and arrived.
+    pub contradictory: Option<bool>,
+    /// Last heard of at or after this.
+    pub since: Option<Time>,
+    /// Last heard of before this.
+    pub until: Option<Time>,
+}
+
+/// Which callbacks are wanted; what is absent is not asked for.
+#[derive(Clone, Debug, Default)]
+pub struct CallbackFilter {
+    /// The source.
+    pub source: Option<Name>,
+    /// What became of it.
+    pub outcome: Option<CallbackOutcome>,
+    /// Received at or after this.
+    pub since: Option<Time>,
+    /// Received before this.
+    pub until: Option<Time>,
 }
 
 /// Which deliveries are wanted.

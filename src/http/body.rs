@@ -52,16 +52,16 @@ impl FromRequest for Body {
 }
 
 impl Body {
-    /// Reads it all, up to `cap` bytes. The room that it takes is given back when the returned [`Held`] is dropped.
+    /// Reads it all, up to `cap` bytes. The room that it takes is given back when the last clone of the bytes is dropped, which may
+    /// be after the sender has gone.
     pub(super) async fn read(
         mut self,
         cap: usize,
         flight: &InFlight,
         clock: &dyn Clock,
-    ) -> Result<Held, NoBody> {
+    ) -> Result<Bytes, NoBody> {
         let start = clock.elapsed();
-        let mut held = Held { bytes: Bytes::new(), taken: 0, flight: flight.clone() };
-        let mut buffer = BytesMut::new();
+        let mut held = Held { buffer: BytesMut::new(), taken: 0, flight: flight.clone() };
         let mut total: usize = 0;
         loop {
             let extra = u32::try_from(total / BYTES_A_SECOND).unwrap_or(u32::MAX);
@@ -80,32 +80,35 @@ impl Body {
                 break;
             }
             if total <= cap {
-                held.take(chunk.len())?;
-                buffer.extend_from_slice(&chunk);
+                held.take(&chunk)?;
             }
         }
-        if total > cap {
-            return Err(NoBody::TooLarge);
-        }
-        held.bytes = buffer.freeze();
-        Ok(held)
+        if total > cap { Err(NoBody::TooLarge) } else { Ok(Bytes::from_owner(held)) }
     }
 }
 
-/// A body that was read, and the room that it takes.
-#[derive(Debug)]
-pub(super) struct Held {
-    /// The body.
-    pub(super) bytes: Bytes,
+/// A body's bytes, and the room that they take.
+struct Held {
+    buffer: BytesMut,
     taken: usize,
     flight: InFlight,
 }
 
 impl Held {
-    fn take(&mut self, bytes: usize) -> Result<(), NoBody> {
-        let before = self.flight.0.fetch_add(bytes, Ordering::Relaxed);
-        self.taken += bytes;
-        if before.saturating_add(bytes) > IN_FLIGHT_MAX { Err(NoBody::Crowded) } else { Ok(()) }
+    fn take(&mut self, chunk: &[u8]) -> Result<(), NoBody> {
+        let before = self.flight.0.fetch_add(chunk.len(), Ordering::Relaxed);
+        self.taken += chunk.len();
+        if before.saturating_add(chunk.len()) > IN_FLIGHT_MAX {
+            return Err(NoBody::Crowded);
+        }
+        self.buffer.extend_from_slice(chunk);
+        Ok(())
+    }
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer
     }
 }
 
@@ -118,3 +121,40 @@ impl Drop for Held {
 /// How many bytes of bodies are in flight.
 #[derive(Clone, Debug, Default)]
 pub(super) struct InFlight(Arc<AtomicUsize>);
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+    use crate::clock::SystemClock;
+
+    async fn read(sent: &'static str, cap: usize, flight: &InFlight) -> Result<Bytes, NoBody> {
+        let (request, mut payload) = TestRequest::post().set_payload(sent).to_http_parts();
+        let body = Body::from_request(&request, &mut payload).await.unwrap();
+        body.read(cap, flight, &SystemClock::new()).await
+    }
+
+    #[tokio::test]
+    async fn a_body_takes_room_for_as_long_as_anybody_holds_it() {
+        let flight = InFlight::default();
+        let in_flight = || flight.0.load(Ordering::Relaxed);
+        let body = read("kettle", 6, &flight).await.unwrap();
+        let waiting_for_the_writer = body.clone();
+        assert_eq!((body.as_ref(), in_flight()), (b"kettle".as_slice(), 6));
+        drop(body);
+        assert_eq!(in_flight(), 6);
+        drop(waiting_for_the_writer);
+        assert_eq!(in_flight(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_refused_gives_its_room_back() {
+        let flight = InFlight::default();
+        assert_eq!(read("kettles", 6, &flight).await.unwrap_err(), NoBody::TooLarge);
+        assert_eq!(flight.0.load(Ordering::Relaxed), 0);
+        flight.0.store(IN_FLIGHT_MAX, Ordering::Relaxed);
+        assert_eq!(read("kettle", 6, &flight).await.unwrap_err(), NoBody::Crowded);
+        assert_eq!(flight.0.load(Ordering::Relaxed), IN_FLIGHT_MAX);
+    }
+}

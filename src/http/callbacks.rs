@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::auth;
 use super::page::{self, List};
-use super::params::Params;
+use super::params::{self, Params};
 use super::problem::Problem;
 use super::server::Room;
 use crate::clock::Time;
@@ -16,7 +16,7 @@ use crate::config::Scope;
 use crate::domain::callback::CallbackOutcome;
 use crate::domain::id::{CallbackId, EventId};
 use crate::domain::name::Name;
-use crate::domain::query::Page;
+use crate::domain::query::{CallbackFilter, Page};
 use crate::store::CallbackRecord;
 
 /// What stands in place of header values that prove who somebody is, without the scope `raw`.
@@ -33,13 +33,17 @@ pub(super) async fn list(
 ) -> Result<HttpResponse, Problem> {
     auth::require(&room, &request, Scope::Read)?;
     let mut params = Params::read(request.query_string())?;
-    let source = params.parsed("source", "the name of a source")?;
     let outcomes: Vec<_> =
         CallbackOutcome::ALL.iter().map(|outcome| (outcome.as_str(), *outcome)).collect();
-    let outcome = params.word("outcome", &outcomes)?;
+    let filter = CallbackFilter {
+        source: params.parsed("source", "the name of a source")?,
+        outcome: params.word("outcome", &outcomes)?,
+        since: params.parsed("since", params::TIME)?,
+        until: params.parsed("until", params::TIME)?,
+    };
     let page = page::request(&mut params, List::Callbacks, &room.key)?;
     params.end()?;
-    let found = room.store.callbacks(source, outcome, page).await?;
+    let found = room.store.callbacks(filter, page).await?;
     let raw = auth::has(&room, &request, Scope::Raw);
     let items = found.items.iter().map(|record| shown(&room, record, raw)).collect();
     let found = Page { items, place: found.place, more: found.more };

@@ -4,20 +4,20 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
 use super::auth;
+use super::follow::{self, Follower};
 use super::page::{self, List};
-use super::params::{Params, not_allowed};
+use super::params::{self, Params, not_allowed};
 use super::problem::Problem;
 use super::server::Room;
 use crate::config::Scope;
 use crate::domain::delivery::Delivery;
-use crate::domain::event::{Channel, Direction, Event};
+use crate::domain::event::Event;
 use crate::domain::glob::Glob;
 use crate::domain::id::EventId;
-use crate::domain::message::State;
 use crate::domain::name::Name;
-use crate::domain::query::EventFilter;
+use crate::domain::query::{EventFilter, Order};
 
-/// `GET /v1/events`.
+/// `GET /v1/events`, and with `wait` as soon as there is one.
 pub(super) async fn list(
     room: web::Data<Room>,
     request: HttpRequest,
@@ -25,9 +25,21 @@ pub(super) async fn list(
     auth::require(&room, &request, Scope::Read)?;
     let mut params = Params::read(request.query_string())?;
     let filter = filter(&mut params)?;
-    let page = page::request(&mut params, List::Events, &room.key)?;
+    let wait = follow::wait(&mut params)?;
+    // Who waits for what comes next reads forwards.
+    let end = if wait.is_some() { Order::Ascending } else { Order::Descending };
+    let page = page::request_from(end, &mut params, List::Events, &room.key)?;
     params.end()?;
-    let found = room.store.events(filter, page).await?;
+    let found = match wait {
+        None => room.store.events(filter, page).await?,
+        Some(_) if page.order == Order::Descending => {
+            return Err(not_allowed("order", "desc", "asc, together with `wait`"));
+        }
+        Some(wait) => {
+            let mut follower = Follower::new(room.clone(), filter, page.after)?;
+            follower.next(page.limit, wait).await?
+        }
+    };
     Ok(page::answer(found, page, List::Events, &room.key))
 }
 
@@ -51,7 +63,6 @@ pub(super) async fn one(
 
 /// Reads the filter that lists of events share.
 pub(super) fn filter(params: &mut Params) -> Result<EventFilter, Problem> {
-    const TIME: &str = "an RFC 3339 time such as 2026-08-12T09:15:57Z";
     let types = params.all("type").into_iter().map(|text| {
         text.parse::<Glob>()
             .map_err(|_| not_allowed("type", &text, "a pattern over event types such as message.*"))
@@ -61,34 +72,20 @@ pub(super) fn filter(params: &mut Params) -> Result<EventFilter, Problem> {
         text.parse::<Name>().map_err(|_| not_allowed("source", &text, "the name of a source"))
     });
     let sources = sources.collect::<Result<_, _>>()?;
-    let channels: Vec<_> =
-        Channel::ALL.iter().map(|channel| (channel.as_str(), *channel)).collect();
-    let states: Vec<_> = State::ALL.iter().map(|state| (state.as_str(), *state)).collect();
-    let directions = [("inbound", Direction::Inbound), ("outbound", Direction::Outbound)];
     Ok(EventFilter {
         types,
         sources,
         vendor: params.text("vendor")?,
-        channel: params.word("channel", &channels)?,
-        direction: params.word("direction", &directions)?,
+        channel: params.channel()?,
+        direction: params.direction()?,
         message_id: params.text("message_id")?,
         client_ref: params.text("client_ref")?,
         conversation: params.text("conversation")?,
-        phone: phone(params)?,
-        state: params.word("state", &states)?,
-        since: params.parsed("since", TIME)?,
-        until: params.parsed("until", TIME)?,
-        occurred_since: params.parsed("occurred_since", TIME)?,
-        occurred_until: params.parsed("occurred_until", TIME)?,
+        phone: params.phone()?,
+        state: params.state()?,
+        since: params.parsed("since", params::TIME)?,
+        until: params.parsed("until", params::TIME)?,
+        occurred_since: params.parsed("occurred_since", params::TIME)?,
+        occurred_until: params.parsed("occurred_until", params::TIME)?,
     })
-}
-
-/// A phone number, of which the digits alone are compared.
-fn phone(params: &mut Params) -> Result<Option<String>, Problem> {
-    let Some(text) = params.text("phone")? else { return Ok(None) };
-    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    if digits.is_empty() {
-        return Err(not_allowed("phone", &text, "a number with digits in it"));
-    }
-    Ok(Some(digits))
 }

@@ -1,6 +1,6 @@
 //! A request's head as the rest of callbox knows it: headers sorted, the token cut out, the sender's address found.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use actix_web::HttpRequest;
 use ipnet::IpNet;
@@ -75,29 +75,28 @@ fn cut_token(
     from_query
 }
 
-/// Cuts `token=…` out of the query. Its value ends at the first `/`: some vendors append the event's name to the whole URL,
-/// and what they append is put where it belongs, behind the path.
+/// Cuts every `token=…` out of the query; the first one counts. Its value ends at the first `/`: some vendors append the event's
+/// name to the whole URL, and what they append is put where it belongs, behind the path.
 fn token_of_query(path: &mut String, query: &mut String) -> Option<Secret> {
     let mut token = None;
     let mut kept = Vec::new();
-    let mut appended = None;
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let value = pair.strip_prefix("token=").filter(|_| token.is_none());
-        let Some(value) = value else {
+        let Some(value) = pair.strip_prefix("token=") else {
             kept.push(pair);
             continue;
         };
-        let (value, behind) =
-            value.split_once('/').map_or((value, None), |(value, behind)| (value, Some(behind)));
+        if token.is_some() {
+            continue; // whatever it is, it may be a secret
+        }
+        let (value, appended) = value.split_once('/').unwrap_or((value, ""));
         token = Some(Secret::new(percent_decode_str(value).decode_utf8_lossy().into_owned()));
-        appended = behind.filter(|behind| !behind.is_empty()).map(str::to_owned);
+        if !appended.is_empty() {
+            path.push('/');
+            path.push_str(appended);
+        }
     }
     if token.is_some() {
         *query = kept.join("&");
-    }
-    if let Some(appended) = appended {
-        path.push('/');
-        path.push_str(&appended);
     }
     token
 }
@@ -119,13 +118,18 @@ fn remote(
         forwarded.flat_map(|(_, value)| value.split(',')).map(str::trim).collect();
     let mut nearest = peer;
     for hop in chain.into_iter().rev() {
-        let Ok(address) = hop.parse::<IpAddr>() else { break };
+        let Some(address) = forwarded_address(hop) else { break };
         nearest = Some(address.to_canonical());
         if !is_trusted(&address) {
             break;
         }
     }
     nearest
+}
+
+/// An address as proxies write it: bare, or with the port it came from.
+fn forwarded_address(hop: &str) -> Option<IpAddr> {
+    hop.parse().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
 #[cfg(test)]
@@ -177,6 +181,8 @@ mod tests {
                 "",
                 Some("s3cret"),
             ),
+            ("/in/shop?token=s3cret&a=1&token=s3cret", "/in/shop", "a=1", Some("s3cret")),
+            ("/in/shop?token=wrong&token=s3cret/x", "/in/shop", "", Some("wrong")),
             ("/in/shop/s3%63ret", "/in/shop", "", Some("s3cret")),
             ("/in/shop", "/in/shop", "", None),
         ];
@@ -211,14 +217,24 @@ mod tests {
 
     #[test]
     fn only_trusted_proxies_are_believed() {
-        let peer = "10.0.0.1:5000".parse().unwrap();
-        let request = TestRequest::with_uri("/in/shop")
-            .peer_addr(peer)
-            .insert_header(("X-Forwarded-For", "203.0.113.9, 198.51.100.7, 10.0.0.2"))
-            .to_http_request();
         let source = source(vec![Scheme::None]);
         let trusted = ["10.0.0.0/8".parse().unwrap()];
-        assert_eq!(read(&request, &source, &[]).remote, Some("10.0.0.1".parse().unwrap()));
-        assert_eq!(read(&request, &source, &trusted).remote, Some("198.51.100.7".parse().unwrap()));
+        let table = [
+            ("203.0.113.9, 198.51.100.7, 10.0.0.2", "198.51.100.7"),
+            ("203.0.113.9:4711, 10.0.0.2:80", "203.0.113.9"),
+            ("[2001:db8::7]:4711", "2001:db8::7"),
+            ("2001:db8::7", "2001:db8::7"),
+            ("203.0.113.9, unknown", "10.0.0.1"),
+            ("", "10.0.0.1"),
+        ];
+        for (forwarded, remote) in table {
+            let request = TestRequest::with_uri("/in/shop")
+                .peer_addr("10.0.0.1:5000".parse().unwrap())
+                .insert_header(("X-Forwarded-For", forwarded))
+                .to_http_request();
+            let found = |trusted: &[IpNet]| read(&request, &source, trusted).remote.unwrap();
+            assert_eq!(found(&trusted), remote.parse::<IpAddr>().unwrap(), "{forwarded}");
+            assert_eq!(found(&[]), "10.0.0.1".parse::<IpAddr>().unwrap(), "{forwarded}");
+        }
     }
 }

@@ -1,10 +1,10 @@
 //! `/healthz`, `/readyz` and `/health`: alive, ready to accept, and every component with its reason.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use super::auth;
 use super::problem::Problem;
@@ -17,17 +17,22 @@ const STALLED_AFTER: Duration = Duration::from_secs(30);
 /// What the rest of the program tells those who ask how it is.
 #[derive(Debug, Default)]
 pub struct Health {
-    stopping: AtomicBool,
+    stopping: CancellationToken,
 }
 
 impl Health {
     /// From now on nobody new should be sent here.
     pub fn stop(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
+        self.stopping.cancel();
     }
 
     pub(super) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Relaxed)
+        self.stopping.is_cancelled()
+    }
+
+    /// Returns once callbox is stopping.
+    pub(super) async fn stopping(&self) {
+        self.stopping.cancelled().await;
     }
 }
 

@@ -25,8 +25,8 @@ pub(super) async fn push(
     allowed(source, &request)?;
     let request_head = head::read(&request, source, &room.config.server.trusted_proxies);
     let proven = authenticity::check_head(&source.auth, &request_head);
-    let held = match body.read(source.max_body, &room.in_flight, &*room.clock).await {
-        Ok(held) => held,
+    let body = match body.read(source.max_body, &room.in_flight, &*room.clock).await {
+        Ok(body) => body,
         Err(no_body) => {
             return Err(if proven.is_err() {
                 unauthentic()
@@ -36,19 +36,9 @@ pub(super) async fn push(
         }
     };
     let id = CallbackId::from_bits(room.ids.next(received_at));
-    // What is configured, never what a header says: signatures over URLs are judged by it.
-    let public_url = room.config.server.public_url.as_ref().map_or("", url::Url::as_str);
-    let callback = Callback {
-        id,
-        source: source.name.clone(),
-        received_at,
-        head: request_head,
-        body: held.bytes.clone(),
-    };
-    let accepted = room.receiver.accept(source, callback, public_url).await;
-    // The room that the body takes is given back only now that it is on disk.
-    drop(held);
-    match accepted {
+    let callback =
+        Callback { id, source: source.name.clone(), received_at, head: request_head, body };
+    match room.receiver.accept(source, callback, room.public_url()).await {
         Err(_) if proven.is_err() && source.unauthentic_answer == 401 => Err(unauthentic()),
         Err(error) => Err(error.into()),
         Ok(accepted)
@@ -61,17 +51,29 @@ pub(super) async fn push(
     }
 }
 
-/// The source that the path names; anything else is counted and looks the same.
+/// Anything else that comes to the vendors' listener: a push URL was mistyped before the source's name.
+pub(super) async fn lost(
+    room: web::Data<Room>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    Err(no_source(&room, &request))
+}
+
+/// The source that the path names.
 fn find<'a>(room: &'a Room, request: &HttpRequest) -> Result<&'a Source, Problem> {
     let below = request.path().strip_prefix("/in/").unwrap_or_default();
     let name = below.split('/').next().unwrap_or_default();
-    room.config.sources.iter().find(|source| source.name.as_str() == name).ok_or_else(|| {
-        room.strangers.note(room.clock.now(), request.method().as_str(), name);
-        Problem::new(
-            Code::NotFound,
-            "there is no source at this path; `callbox check` lists the push URLs",
-        )
-    })
+    let found = room.config.sources.iter().find(|source| source.name.as_str() == name);
+    found.ok_or_else(|| no_source(room, request))
+}
+
+/// What leads to no source is counted, and is answered the same wherever it went.
+fn no_source(room: &Room, request: &HttpRequest) -> Problem {
+    room.strangers.note(room.clock.now(), request.method().as_str(), request.path());
+    Problem::new(
+        Code::NotFound,
+        "there is no source at this path; `callbox check` lists the push URLs",
+    )
 }
 
 fn allowed(source: &Source, request: &HttpRequest) -> Result<(), Problem> {

@@ -23,6 +23,10 @@ pub(super) enum List {
     Callbacks,
     /// Deliveries.
     Deliveries,
+    /// Messages.
+    Messages,
+    /// The events of one conversation.
+    Conversation,
 }
 
 impl List {
@@ -31,12 +35,24 @@ impl List {
             Self::Events => b'e',
             Self::Callbacks => b'c',
             Self::Deliveries => b'd',
+            Self::Messages => b'm',
+            Self::Conversation => b'v',
         }
     }
 }
 
-/// Reads `limit`, `order` and `cursor`.
+/// Reads `limit`, `order` and `cursor`; the newest come first unless told otherwise.
 pub(super) fn request(
+    params: &mut Params,
+    list: List,
+    key: &[u8; 32],
+) -> Result<PageRequest, Problem> {
+    request_from(Order::Descending, params, list, key)
+}
+
+/// The same, for a list that begins at this end unless told otherwise.
+pub(super) fn request_from(
+    end: Order,
     params: &mut Params,
     list: List,
     key: &[u8; 32],
@@ -47,7 +63,7 @@ pub(super) fn request(
         return Err(not_allowed("limit", &limit.to_string(), &allowed));
     }
     let orders = [("desc", Order::Descending), ("asc", Order::Ascending)];
-    let order = params.word("order", &orders)?.unwrap_or_default();
+    let order = params.word("order", &orders)?.unwrap_or(end);
     let after = params.text("cursor")?.map(|text| read(&text, list, key)).transpose()?;
     Ok(PageRequest { limit, order, after })
 }
@@ -76,14 +92,16 @@ pub(super) fn answer<T: Serialize>(
     HttpResponse::Ok().json(Body { data: page.items, cursor, next_cursor })
 }
 
-fn write(place: Place, list: List, key: &[u8; 32]) -> String {
+/// The place as a cursor.
+pub(super) fn write(place: Place, list: List, key: &[u8; 32]) -> String {
     let number = place.0.to_be_bytes();
     let mut bytes = number.to_vec();
     bytes.extend(tag(number, list, key).iter().take(TAG));
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn read(text: &str, list: List, key: &[u8; 32]) -> Result<Place, Problem> {
+/// The place that a cursor of this list stands for.
+pub(super) fn read(text: &str, list: List, key: &[u8; 32]) -> Result<Place, Problem> {
     let foreign = || {
         Problem::new(
             Code::InvalidParameter,

@@ -1,8 +1,16 @@
 //! A request's query parameters, read strictly: what can't be read, or isn't known, is named with what is allowed.
 
 use std::str::FromStr;
+use std::time::Duration;
+
+use jiff::{Span, SpanRelativeTo};
 
 use super::problem::{Code, Problem};
+use crate::domain::event::{Channel, Direction};
+use crate::domain::message::State;
+
+/// What a time looks like.
+pub(super) const TIME: &str = "an RFC 3339 time such as 2026-08-12T09:15:57Z";
 
 /// A query's parameters; each is taken by its name, and none may be left.
 #[derive(Debug)]
@@ -62,6 +70,47 @@ impl Params {
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| value.clone());
         let allowed = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
         found.map(Some).ok_or_else(|| not_allowed(name, &text, &allowed()))
+    }
+
+    /// A length of time such as `30s`, `10m` or `2h`.
+    pub(super) fn duration(&mut self, name: &'static str) -> Result<Option<Duration>, Problem> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let span = text.parse::<Span>().ok();
+        let length =
+            span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
+        let length = length.and_then(|length| Duration::try_from(length).ok());
+        length
+            .map(Some)
+            .ok_or_else(|| not_allowed(name, &text, "a length of time such as 30s, 10m or 2h"))
+    }
+
+    /// The parameter `channel`.
+    pub(super) fn channel(&mut self) -> Result<Option<Channel>, Problem> {
+        let known: Vec<_> =
+            Channel::ALL.iter().map(|channel| (channel.as_str(), *channel)).collect();
+        self.word("channel", &known)
+    }
+
+    /// The parameter `direction`.
+    pub(super) fn direction(&mut self) -> Result<Option<Direction>, Problem> {
+        let known = [("inbound", Direction::Inbound), ("outbound", Direction::Outbound)];
+        self.word("direction", &known)
+    }
+
+    /// The parameter `state`, of messages.
+    pub(super) fn state(&mut self) -> Result<Option<State>, Problem> {
+        let known: Vec<_> = State::ALL.iter().map(|state| (state.as_str(), *state)).collect();
+        self.word("state", &known)
+    }
+
+    /// The parameter `phone`, of which the digits alone are compared.
+    pub(super) fn phone(&mut self) -> Result<Option<String>, Problem> {
+        let Some(text) = self.text("phone")? else { return Ok(None) };
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        if digits.is_empty() {
+            return Err(not_allowed("phone", &text, "a number with digits in it"));
+        }
+        Ok(Some(digits))
     }
 
     /// Refuses what was not asked for, so that a mistyped filter never means "all".

@@ -13,6 +13,7 @@ use actix_web::{App, HttpServer, web};
 use tokio_util::sync::CancellationToken;
 
 use super::body::InFlight;
+use super::follow::Gallery;
 use super::health::Health;
 use super::routes;
 use super::strangers::Strangers;
@@ -61,6 +62,8 @@ pub struct Room {
     pub(super) in_flight: InFlight,
     /// Requests to no source.
     pub(super) strangers: Strangers,
+    /// Who follows the events.
+    pub(super) gallery: Gallery,
 }
 
 /// What [`Room::new`] is made of.
@@ -90,7 +93,25 @@ impl Room {
         let Doors { config, receiver, store, board, clock, health } = doors;
         let (ids, key) = (Arc::clone(&receiver.ids), store.key());
         let (in_flight, strangers) = (InFlight::default(), Strangers::default());
-        Self { config, receiver, store, board, ids, clock, key, health, in_flight, strangers }
+        let gallery = Gallery::default();
+        Self {
+            config,
+            receiver,
+            store,
+            board,
+            ids,
+            clock,
+            key,
+            health,
+            in_flight,
+            strangers,
+            gallery,
+        }
+    }
+
+    /// What vendors call, up to where a callback's path begins: what is configured, never what a header says.
+    pub(super) fn public_url(&self) -> &str {
+        self.config.server.public_url.as_ref().map_or("", |url| url.as_str().trim_end_matches('/'))
     }
 }
 
@@ -116,10 +137,9 @@ impl Listeners {
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let bound = TcpListener::bind(address).map_err(|error| {
-        io::Error::new(
-            error.kind(),
-            format!("can't listen on {address}: {error}; is another program there?"),
-        )
+        let in_use = error.kind() == io::ErrorKind::AddrInUse;
+        let hint = if in_use { "; is another callbox running?" } else { "" };
+        io::Error::new(error.kind(), format!("can't listen on {address}: {error}{hint}"))
     })?;
     rustix::net::listen(&bound, BACKLOG)?;
     bound.set_nonblocking(true)?;

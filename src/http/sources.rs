@@ -1,6 +1,7 @@
 //! `/v1/sources`: who pushes here, and how much came of it.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -11,6 +12,7 @@ use super::server::Room;
 use super::strangers::Stranger;
 use crate::clock::Time;
 use crate::config::Scope;
+use crate::domain::drift::{Finding, Seen};
 use crate::domain::name::Name;
 use crate::domain::source::Source;
 
@@ -64,11 +66,26 @@ struct Shown<'a> {
     duplicates: u64,
     quarantined: u64,
     unauthentic: BTreeMap<String, u64>,
+    drift: Vec<DriftShown>,
+    /// How often something was found that the list has no room for, since the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drift_more: Option<NonZeroU64>,
+}
+
+/// Something that the vendor sends and the adapter does not know.
+#[derive(Serialize)]
+struct DriftShown {
+    #[serde(flatten)]
+    finding: Finding,
+    #[serde(flatten)]
+    seen: Seen,
 }
 
 /// The token in the push path is masked without the scope `raw`.
 async fn shown<'a>(room: &Room, source: &'a Source, raw: bool) -> Result<Shown<'a>, Problem> {
     let counts = room.store.intake_of(&source.name).await?;
+    let drift = room.receiver.drift.of(&source.name);
+    let listed = drift.list().into_iter().map(|(finding, seen)| DriftShown { finding, seen });
     Ok(Shown {
         name: &source.name,
         vendor: source.vendor,
@@ -78,5 +95,7 @@ async fn shown<'a>(room: &Room, source: &'a Source, raw: bool) -> Result<Shown<'
         duplicates: counts.duplicates,
         quarantined: counts.quarantined,
         unauthentic: counts.unauthentic.into_iter().collect(),
+        drift: listed.collect(),
+        drift_more: NonZeroU64::new(drift.more()),
     })
 }

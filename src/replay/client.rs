@@ -154,8 +154,17 @@ impl Client {
 
     /// What the API answers to `GET path`.
     pub async fn ask(&self, path: &str) -> Result<Value, ClientError> {
+        self.answered(reqwest::Method::GET, path).await
+    }
+
+    /// What the API answers to `POST path`: something is to be done.
+    pub async fn order(&self, path: &str) -> Result<Value, ClientError> {
+        self.answered(reqwest::Method::POST, path).await
+    }
+
+    async fn answered(&self, method: reqwest::Method, path: &str) -> Result<Value, ClientError> {
         let url = at(&self.addresses.api, path)?;
-        let mut request = self.http.get(url.clone());
+        let mut request = self.http.request(method, url.clone());
         if let Some(key) = &self.addresses.key {
             request = request.bearer_auth(key.expose());
         }

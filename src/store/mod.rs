@@ -2,21 +2,26 @@
 //!
 //! SQLite stands behind them today; a store for many machines can stand behind them tomorrow.
 
+mod reread;
 mod retention;
 pub mod sqlite;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+pub use reread::{NewReading, Reread, Revision, StoredCallback};
 pub use retention::{Ages, Kind, Prune, Pruned, Retention, Round};
 
 use crate::clock::Time;
 use crate::domain::callback::{Callback, CallbackOutcome};
 use crate::domain::delivery::{Attempt, Delivery, Trigger};
+use crate::domain::drift::{Finding, Seen};
 use crate::domain::event::{Draft, Event};
 use crate::domain::id::{CallbackId, DeliveryId, EventId};
 use crate::domain::message::Message;
 use crate::domain::name::Name;
-use crate::domain::query::{DeliveryFilter, EventFilter, Page, PageRequest};
+use crate::domain::query::{
+    CallbackFilter, DeliveryFilter, EventFilter, MessageFilter, Page, PageRequest,
+};
 use crate::domain::source::Quota;
 
 /// Everything a store does.
@@ -46,6 +51,10 @@ pub enum StoreError {
 pub trait Intake: Send + Sync {
     /// Keeps a callback with all that came of it. Returns once it is committed and synced, or not at all.
     async fn append(&self, callback: NewCallback) -> Result<Appended, StoreError>;
+
+    /// Keeps what a callback that is here already means by today's reading; `None` if it is here no more. A dry run says what
+    /// would become of it, and leaves everything as it is.
+    async fn reread(&self, reading: NewReading) -> Result<Option<Reread>, StoreError>;
 }
 
 /// A callback with what is to be kept of it.
@@ -57,6 +66,8 @@ pub struct NewCallback {
     pub token_hash: Option<[u8; 32]>,
     /// What came of it.
     pub kept: Kept,
+    /// What of it the adapter did not know, where that is news.
+    pub drift: Vec<(Finding, Seen)>,
 }
 
 /// What came of a callback.
@@ -117,9 +128,6 @@ pub trait Outbox: Send + Sync {
 
     /// Writes down an attempt and what follows from it.
     async fn record(&self, recorded: Recorded) -> Result<(), StoreError>;
-
-    /// Gives claimed deliveries back untried: pending, due at once, nothing counted.
-    async fn release(&self, deliveries: Vec<DeliveryId>) -> Result<(), StoreError>;
 
     /// When the destination's next pending delivery is due; `None` if it has none.
     async fn next_due(&self, destination: &Name) -> Result<Option<Time>, StoreError>;
@@ -197,6 +205,21 @@ pub trait Questions: Send + Sync {
     /// An event with its deliveries and their attempts.
     async fn event(&self, id: EventId) -> Result<Option<(Event, Vec<Delivery>)>, StoreError>;
 
+    /// A page of messages, in the order in which they were first heard of.
+    async fn messages(
+        &self,
+        filter: MessageFilter,
+        page: PageRequest,
+    ) -> Result<Page<Message>, StoreError>;
+
+    /// A page of the events about a conversation's messages, in the order of commit; `None` if it has no message.
+    async fn conversation(
+        &self,
+        source: &Name,
+        conversation: &str,
+        page: PageRequest,
+    ) -> Result<Option<Page<Event>>, StoreError>;
+
     /// A message with all that is known of it; without `instance` the most recently updated of those that share the id.
     async fn message(
         &self,
@@ -214,11 +237,13 @@ pub trait Questions: Send + Sync {
         id: CallbackId,
     ) -> Result<Option<(Option<String>, Bytes)>, StoreError>;
 
-    /// A page of callbacks, of one source and outcome if asked for.
+    /// A callback with all that is needed to read it again; an error if its body is not what it was.
+    async fn stored_callback(&self, id: CallbackId) -> Result<Option<StoredCallback>, StoreError>;
+
+    /// A page of callbacks.
     async fn callbacks(
         &self,
-        source: Option<Name>,
-        outcome: Option<CallbackOutcome>,
+        filter: CallbackFilter,
         page: PageRequest,
     ) -> Result<Page<CallbackRecord>, StoreError>;
 
@@ -237,6 +262,9 @@ pub trait Questions: Send + Sync {
 
     /// What came in from a source so far.
     async fn intake_of(&self, source: &Name) -> Result<SourceCounts, StoreError>;
+
+    /// All drift that is remembered, with the source that it is of.
+    async fn drift(&self) -> Result<Vec<(Name, Finding, Seen)>, StoreError>;
 }
 
 /// A callback as it is shown, without its body.
@@ -343,6 +371,9 @@ pub trait Upkeep: Send + Sync {
 
     /// Whether the store takes writes, found out by one.
     async fn ready(&self) -> Result<(), StoreError>;
+
+    /// The version of what keeps the data, such as `SQLite 3.54.1`.
+    fn version(&self) -> String;
 
     /// What is known to be damaged, found by the check that runs beside the service.
     fn damage(&self) -> Option<String>;

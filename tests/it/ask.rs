@@ -2,9 +2,12 @@
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::support::bodies::{inbound, receipt, receipt_over, update};
 use crate::support::callbox::Callbox;
+use crate::support::http;
 use crate::support::receiver::Receiver;
 use crate::support::{MINUTE, SECOND};
 
@@ -177,8 +180,41 @@ async fn what_is_not_there_is_a_problem_of_its_own() {
     ] {
         callbox.ask(&target).await.problem(404, "not_found");
     }
-    callbox.order("/v1/events").await.problem(405, "method_not_allowed");
     callbox.ask("/v1/messages/wavecell/%ff").await.problem(400, "invalid_parameter");
+}
+
+#[tokio::test]
+async fn a_wrong_method_hears_the_right_ones() {
+    let callbox = Callbox::start(TWO).await;
+    for (to, method, target, allow) in [
+        (callbox.api, "POST", "/v1/events", "GET, HEAD"),
+        (callbox.api, "DELETE", "/v1/callbacks", "GET, HEAD"),
+        (callbox.api, "GET", "/v1/destinations/crm/pause", "POST"),
+        (callbox.vendors, "POST", "/readyz", "GET, HEAD"),
+    ] {
+        let answer = http::send(to, method, target, &[], b"").await.unwrap();
+        answer.problem(405, "method_not_allowed");
+        assert_eq!(answer.header("allow"), Some(allow), "{method} {target}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_asked_with_head_is_answered_without_a_body() {
+    let callbox = Callbox::start(TWO).await;
+    for (to, target) in [
+        (callbox.vendors, "/healthz"),
+        (callbox.vendors, "/readyz"),
+        (callbox.api, "/readyz"),
+        (callbox.api, "/v1/events"),
+    ] {
+        let mut stream = TcpStream::connect(to).await.unwrap();
+        let head = format!("HEAD {target} HTTP/1.1\r\nhost: {to}\r\nconnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{target}: {answer}");
+        assert!(answer.ends_with("\r\n\r\n"), "{target}: {answer}");
+    }
 }
 
 #[tokio::test]

@@ -72,8 +72,12 @@ async fn answers_are_decided_in_the_contracts_order() {
     let outcomes: Vec<_> =
         kept["data"].as_array().unwrap().iter().map(|one| &one["outcome"]).collect();
     assert_eq!(outcomes, ["quarantined", "unauthentic", "unauthentic", "unauthentic"]);
-    let nobody = callbox.json("/v1/sources").await["no_source"]["received"].clone();
-    assert_eq!(nobody, 1);
+    let lost = callbox.json("/v1/sources").await["no_source"].clone();
+    let paths: Vec<_> = lost["latest"].as_array().unwrap().iter().map(|one| &one["path"]).collect();
+    assert_eq!(
+        (&lost["received"], paths.as_slice()),
+        (&json!(3), [&json!("/nowhere"), &json!("/in/"), &json!("/in/nobody")].as_slice())
+    );
 }
 
 #[tokio::test]

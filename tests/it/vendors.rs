@@ -144,6 +144,7 @@ fn event(draft: Draft) -> Value {
         received_at,
         callback_id: Some(CallbackId::from_bits(1)),
         revised: false,
+        replaced_by: None,
         folded: None,
         data: draft.data,
     };

@@ -7,6 +7,9 @@ use toml::Value;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::domain::address::{AddressGuard, literal_address};
+use crate::domain::event_type::EventType;
+use crate::domain::glob::Glob;
 use crate::domain::source::{Scheme, SignedPart};
 
 /// The bit of a file's mode that lets everybody on the machine read it.
@@ -81,7 +84,27 @@ fn destinations(config: &Config, warnings: &mut Vec<String>) {
                 destination.name
             ));
         }
+        for pattern in destination.events.iter().filter(|pattern| !fits_a_type(pattern)) {
+            warnings.push(format!(
+                "[destinations.{}] asks for `{pattern}`, and no event is of such a type: message.*, for example, is",
+                destination.name
+            ));
+        }
+        let guard = AddressGuard {
+            allow_subnets: destination.allow_subnets.clone(),
+            own_listeners: vec![config.server.listen, config.api.listen],
+        };
+        if let Some(Err(refusal)) = literal_address(&destination.url).map(|ip| guard.judge(ip)) {
+            warnings.push(format!(
+                "[destinations.{}] would get nothing: {refusal}; list its network in `allow_subnets` if it is meant",
+                destination.name
+            ));
+        }
     }
+}
+
+fn fits_a_type(pattern: &Glob) -> bool {
+    EventType::ALL.iter().any(|kind| pattern.matches(kind.as_str())) || pattern.names_alarms()
 }
 
 /// The files that the configuration takes secrets from.
@@ -145,6 +168,19 @@ mod tests {
             (
                 "[destinations.crm]\nurl = \"https://example.com\"".to_owned(),
                 "[destinations.crm] has no secret",
+            ),
+            (
+                "[destinations.crm]\nurl = \"https://example.com\"\nevents = [\"mesage.*\"]".to_owned(),
+                "[destinations.crm] asks for `mesage.*`",
+            ),
+            (
+                "[destinations.crm]\nurl = \"http://127.0.0.1:9000\"".to_owned(),
+                "[destinations.crm] would get nothing: 127.0.0.1 is refused: loopback",
+            ),
+            (
+                "[destinations.crm]\nurl = \"http://127.0.0.1:8080/in/a\"\nallow_subnets = [\"127.0.0.0/8\"]"
+                    .to_owned(),
+                "127.0.0.1 is refused: our own listener",
             ),
         ];
         for (text, sentence) in table {

@@ -5,14 +5,13 @@ use rusqlite::{Connection, Error, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use super::rows::{self, basis_word};
-use super::{Patience, SqliteStore};
+use super::{Patience, SqliteStore, drift, reread, tally};
+use crate::clock::Time;
 use crate::domain::callback::{Callback, CallbackOutcome};
 use crate::domain::event::FoldedNote;
 use crate::domain::id::EventId;
 use crate::domain::message::Message;
-use crate::domain::name::Name;
-use crate::domain::source::Quota;
-use crate::store::{Appended, Intake, Kept, NewCallback, NewEvent, StoreError};
+use crate::store::{Appended, Intake, Kept, NewCallback, NewEvent, NewReading, Reread, StoreError};
 
 #[async_trait]
 impl Intake for SqliteStore {
@@ -21,6 +20,12 @@ impl Intake for SqliteStore {
         let written = Written::of(&callback)?;
         let step = move |connection: &Connection| append(connection, &callback, &written);
         self.writer()?.write(Patience::None, step).await
+    }
+
+    async fn reread(&self, reading: NewReading) -> Result<Option<Reread>, StoreError> {
+        self.writer()?
+            .write(Patience::Full, move |connection| reread::reread(connection, &reading))
+            .await
     }
 }
 
@@ -38,6 +43,15 @@ impl Written {
     }
 }
 
+/// Whose events are kept, and when they enter the stream.
+#[derive(Clone, Copy)]
+pub(super) struct Origin<'a> {
+    /// The callback.
+    pub(super) callback: &'a Callback,
+    /// When its events enter the stream: at its arrival, unless it is read again later.
+    pub(super) entered: Time,
+}
+
 /// Keeps a callback with all that came of it.
 fn append(
     connection: &Connection,
@@ -46,7 +60,10 @@ fn append(
 ) -> Result<Appended, Error> {
     let callback = &new.callback;
     let appended = match &new.kept {
-        Kept::Events(events) => append_events(connection, callback, events)?,
+        Kept::Events(events) => {
+            let origin = Origin { callback, entered: callback.received_at };
+            append_events(connection, origin, events)?
+        }
         Kept::Quarantined(_) => nothing(CallbackOutcome::Quarantined),
         Kept::Unauthentic(..) => nothing(CallbackOutcome::Unauthentic),
     };
@@ -55,9 +72,10 @@ fn append(
         Kept::Quarantined(reason) | Kept::Unauthentic(reason, _) => Some(reason.as_str()),
     };
     insert_callback(connection, new, written, &appended, reason)?;
-    count(connection, callback, appended.outcome, reason)?;
+    drift::write(connection, &callback.source, &new.drift)?;
+    tally::count(connection, callback, appended.outcome, reason)?;
     if let Kept::Unauthentic(_, quota) = &new.kept {
-        keep_within(connection, callback, *quota)?;
+        tally::keep_within(connection, callback, *quota)?;
     }
     Ok(appended)
 }
@@ -66,23 +84,16 @@ fn nothing(outcome: CallbackOutcome) -> Appended {
     Appended { outcome, events: Vec::new(), deliveries: 0 }
 }
 
-fn append_events(
+/// Keeps events with their deliveries; one that is known already is only noted as repeated.
+pub(super) fn append_events(
     connection: &Connection,
-    callback: &Callback,
+    origin: Origin<'_>,
     events: &[NewEvent],
 ) -> Result<Appended, Error> {
     let mut appended = nothing(CallbackOutcome::Events);
     let mut known = 0;
     for event in events {
-        let mut find = connection.prepare_cached(
-            "SELECT sequence, uid FROM event WHERE duplicate_key = ?1 AND digest = ?2",
-        )?;
-        let first = find
-            .query_row(params![event.key, event.digest], |row| {
-                Ok((row.get::<_, i64>(0)?, rows::id(row, 1, EventId::from_bytes)?))
-            })
-            .optional()?;
-        if let Some((sequence, id)) = first {
+        if let Some((sequence, id)) = find(connection, event)? {
             known += 1;
             appended.events.push(id);
             connection
@@ -92,11 +103,12 @@ fn append_events(
                 )?
                 .execute(params![
                     sequence,
-                    callback.id.to_bytes(),
-                    callback.received_at.as_millis()
+                    origin.callback.id.to_bytes(),
+                    origin.callback.received_at.as_millis()
                 ])?;
         } else {
-            insert_event(connection, callback, event)?;
+            let sequence = insert_event(connection, origin, event, false)?;
+            insert_deliveries(connection, origin, sequence, event)?;
             appended.events.push(event.id);
             appended.deliveries += event.deliveries.len();
         }
@@ -107,11 +119,29 @@ fn append_events(
     Ok(appended)
 }
 
-fn insert_event(
+/// The event that says the same, if there is one.
+pub(super) fn find(
     connection: &Connection,
-    callback: &Callback,
     event: &NewEvent,
-) -> Result<(), Error> {
+) -> Result<Option<(i64, EventId)>, Error> {
+    let mut find = connection.prepare_cached(
+        "SELECT sequence, uid FROM event WHERE duplicate_key = ?1 AND digest = ?2",
+    )?;
+    find.query_row(params![event.key, event.digest], |row| {
+        Ok((row.get(0)?, rows::id(row, 1, EventId::from_bytes)?))
+    })
+    .optional()
+}
+
+/// Inserts an event and folds it into its message; its sequence. It is a revision if it stands in for another one, or if another
+/// one has its key.
+pub(super) fn insert_event(
+    connection: &Connection,
+    origin: Origin<'_>,
+    event: &NewEvent,
+    revises: bool,
+) -> Result<i64, Error> {
+    let Origin { callback, entered } = origin;
     let folded = fold(connection, callback, event)?;
     let (message, note) = folded.map_or((None, None), |(message, note)| (Some(message), note));
     let draft = &event.draft;
@@ -119,9 +149,11 @@ fn insert_event(
     connection
         .prepare_cached(
             "INSERT INTO event (uid, callback_uid, message, source, type, subject, time_ms, time_basis,
-                                received_ms, revised, folded_state, folded_changed, duplicate_key, digest, data, extra)
+                                received_ms, revised, folded_state, folded_changed, duplicate_key, digest, data, extra,
+                                arrived_ms)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
-                     EXISTS (SELECT 1 FROM event WHERE duplicate_key = ?12), ?10, ?11, ?12, ?13, ?14, ?15)",
+                     ?16 OR EXISTS (SELECT 1 FROM event WHERE duplicate_key = ?12), ?10, ?11, ?12, ?13, ?14, ?15,
+                     nullif(?17, ?9))",
         )?
         .execute(params![
             event.id.to_bytes(),
@@ -132,15 +164,26 @@ fn insert_event(
             draft.subject,
             draft.when.at.as_millis(),
             basis_word(draft.when.basis),
-            callback.received_at.as_millis(),
+            entered.as_millis(),
             note.map(|note| note.state.as_str()),
             note.is_some_and(|note| note.changed),
             event.key,
             event.digest,
             event.data,
             event.extra,
+            revises,
+            callback.received_at.as_millis(),
         ])?;
-    let sequence = connection.last_insert_rowid();
+    Ok(connection.last_insert_rowid())
+}
+
+/// Makes an event due for everyone who wants it.
+fn insert_deliveries(
+    connection: &Connection,
+    origin: Origin<'_>,
+    sequence: i64,
+    event: &NewEvent,
+) -> Result<(), Error> {
     let mut insert = connection.prepare_cached(
         "INSERT INTO delivery (uid, event, destination, state, made_ms, due_ms, cause)
          VALUES (?1, ?2, ?3, 'pending', ?4, ?4, 'schedule')",
@@ -150,7 +193,7 @@ fn insert_event(
             id.to_bytes(),
             sequence,
             destination.as_str(),
-            callback.received_at.as_millis()
+            origin.entered.as_millis()
         ])?;
     }
     Ok(())
@@ -178,7 +221,7 @@ fn fold(
     Ok(Some((row, state.map(|state| FoldedNote { state, changed: before != Some(state) }))))
 }
 
-fn write_message(
+pub(super) fn write_message(
     connection: &Connection,
     row: Option<i64>,
     message: &Message,
@@ -236,57 +279,4 @@ fn insert_callback(
             callback.body.as_ref(),
         ])?;
     Ok(())
-}
-
-/// Counts a callback, so that nobody has to count rows.
-fn count(
-    connection: &Connection,
-    callback: &Callback,
-    outcome: CallbackOutcome,
-    reason: Option<&str>,
-) -> Result<(), Error> {
-    let reason = reason.filter(|_| outcome == CallbackOutcome::Unauthentic).unwrap_or_default();
-    connection
-        .prepare_cached(
-            "INSERT INTO received (source, outcome, reason, number, last_ms) VALUES (?1, ?2, ?3, 1, ?4)
-             ON CONFLICT DO UPDATE SET number = number + 1, last_ms = max(last_ms, excluded.last_ms)",
-        )?
-        .execute(params![callback.source.as_str(), outcome.as_str(), reason, callback.received_at.as_millis()])
-        .map(|_| ())
-}
-
-/// Counts one more unauthentic callback, and drops the source's oldest ones until its quota holds.
-fn keep_within(connection: &Connection, callback: &Callback, quota: Quota) -> Result<(), Error> {
-    let bytes = i64::try_from(callback.body.len()).unwrap_or(i64::MAX);
-    let (mut kept, mut total): (i64, i64) = connection
-        .prepare_cached(
-            "INSERT INTO refused (source, callbacks, bytes) VALUES (?1, 1, ?2)
-             ON CONFLICT DO UPDATE SET callbacks = callbacks + 1, bytes = bytes + excluded.bytes
-             RETURNING callbacks, bytes",
-        )?
-        .query_row(params![callback.source.as_str(), bytes], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
-    let (most, largest) =
-        (i64::from(quota.callbacks), i64::try_from(quota.bytes).unwrap_or(i64::MAX));
-    while kept > 0 && (kept > most || total > largest) {
-        let Some(length) = drop_oldest(connection, &callback.source)? else { break };
-        kept -= 1;
-        total = total.saturating_sub(length);
-    }
-    connection
-        .prepare_cached("UPDATE refused SET callbacks = ?2, bytes = ?3 WHERE source = ?1")?
-        .execute(params![callback.source.as_str(), kept, total])
-        .map(|_| ())
-}
-
-/// Drops the source's oldest unauthentic callback; the length of its body.
-fn drop_oldest(connection: &Connection, source: &Name) -> Result<Option<i64>, Error> {
-    connection
-        .prepare_cached(
-            "DELETE FROM callback WHERE id = (SELECT min(id) FROM callback WHERE outcome = 'unauthentic' AND source = ?1)
-             RETURNING length(body)",
-        )?
-        .query_row([source.as_str()], |row| row.get(0))
-        .optional()
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, Error, OptionalExtension, params};
 
-use super::rows::{self, EVENT_COLUMNS};
+use super::rows::{self, BEHIND_EVENT, EVENT_COLUMNS};
 use super::{Patience, SqliteStore};
 use crate::clock::Time;
 use crate::domain::delivery::{Attempt, DeliveryState, Outcome, Trigger};
@@ -37,17 +37,6 @@ impl Outbox for SqliteStore {
 
     async fn record(&self, recorded: Recorded) -> Result<(), StoreError> {
         self.writer()?.write(Patience::Full, move |connection| record(connection, &recorded)).await
-    }
-
-    async fn release(&self, deliveries: Vec<DeliveryId>) -> Result<(), StoreError> {
-        let release = move |connection: &Connection| {
-            let mut update = connection.prepare_cached(
-                "UPDATE delivery SET state = 'pending', started_ms = NULL, attempts = attempts - 1
-                 WHERE uid = ?1 AND state = 'in_flight'",
-            )?;
-            deliveries.iter().try_for_each(|id| update.execute([id.to_bytes()]).map(|_| ()))
-        };
-        self.writer()?.write(Patience::Full, release).await
     }
 
     async fn next_due(&self, destination: &Name) -> Result<Option<Time>, StoreError> {
@@ -202,12 +191,12 @@ fn claim(
         statement.query_map(params![destination.as_str(), now.as_millis(), limit], |row| {
             let claimed = Claimed {
                 event: rows::event(row)?,
-                id: rows::id(row, 15, DeliveryId::from_bytes)?,
-                number: row.get::<_, u32>(16)?.saturating_add(1),
-                counted: row.get(17)?,
-                trigger: rows::trigger(row, 18)?,
+                id: rows::id(row, BEHIND_EVENT + 1, DeliveryId::from_bytes)?,
+                number: row.get::<_, u32>(BEHIND_EVENT + 2)?.saturating_add(1),
+                counted: row.get(BEHIND_EVENT + 3)?,
+                trigger: rows::trigger(row, BEHIND_EVENT + 4)?,
             };
-            Ok((row.get::<_, i64>(14)?, claimed))
+            Ok((row.get::<_, i64>(BEHIND_EVENT)?, claimed))
         })?;
     let found: Vec<(i64, Claimed)> = found.collect::<Result<_, _>>()?;
     let mut update = connection.prepare_cached(

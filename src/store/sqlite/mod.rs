@@ -4,15 +4,18 @@ mod append;
 mod backup;
 mod check;
 mod deliver;
+mod drift;
 mod filesystem;
 mod inspect;
 mod open;
 mod read;
 mod readers;
+mod reread;
 mod retention;
 mod rows;
 mod schema;
 mod space;
+mod tally;
 mod trouble;
 mod writer;
 
@@ -38,7 +41,7 @@ use crate::random::Random;
 use crate::store::{Prune, Pruned, StoreError, Upkeep};
 
 /// The store in one SQLite file.
-#[derive(Debug)]
+#[expect(missing_debug_implementations, reason = "it holds the store's key; nobody prints it")]
 pub struct SqliteStore {
     ways: RwLock<Option<Ways>>,
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
@@ -106,7 +109,7 @@ impl SqliteStore {
 
     /// Times a sync, looks at the free space, and warns of what may break the promise.
     pub fn probe(path: &Path, clock: &dyn Clock) {
-        filesystem::probe(path.parent().unwrap_or(Path::new(".")), clock);
+        filesystem::probe(open::directory_of(path), clock);
     }
 
     /// Whether there is room for what comes in.
@@ -134,6 +137,10 @@ impl Upkeep for SqliteStore {
         self.writer()?
             .write(Patience::None, |connection| open::set_meta(connection, "probe", ""))
             .await
+    }
+
+    fn version(&self) -> String {
+        format!("SQLite {}", rusqlite::version())
     }
 
     fn damage(&self) -> Option<String> {

@@ -115,7 +115,6 @@ impl OpenError {
 }
 
 /// What belongs to one open store besides its connections.
-#[derive(Debug)]
 pub(super) struct Opened {
     /// The writer's connection.
     pub(super) writer: Connection,
@@ -138,9 +137,8 @@ pub(super) fn open(
     if rusqlite::version_number() < SQLITE_MIN {
         return Err(OpenError::OldSqlite(rusqlite::version()));
     }
-    let directory =
-        path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(directory).map_err(at(directory))?;
+    let directory = directory_of(path);
+    make(directory)?;
     super::filesystem::check(directory)?;
     let lock = lock(&beside(path, "lock"), path)?;
     let existed = check_file(path)?;
@@ -155,6 +153,23 @@ pub(super) fn open(
     let unclean = existed && meta(&connection, "stopped")?.as_deref() != Some("cleanly");
     set_meta(&connection, "stopped", "not yet")?;
     Ok(Opened { writer: connection, key, lock, unclean, look: seen })
+}
+
+/// The directory that a file stands in.
+pub(super) fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes a directory, with those above it, in such a way that a power cut does not take them away again.
+fn make(directory: &Path) -> Result<(), OpenError> {
+    let missing: Vec<&Path> = directory.ancestors().take_while(|above| !above.exists()).collect();
+    fs::create_dir_all(directory).map_err(at(directory))?;
+    missing.into_iter().try_for_each(|made| sync(directory_of(made)))
+}
+
+/// Syncs a directory: its files' names, not what is in them.
+fn sync(directory: &Path) -> Result<(), OpenError> {
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(at(directory))
 }
 
 /// The one connection that writes, to a file that is ours, whole as far as a second shows, and has today's tables.
@@ -297,23 +312,27 @@ fn key(path: &Path, directory: &Path, random: &Random) -> Result<[u8; 32], OpenE
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let key: [u8; 32] = random.bytes();
             write_private(path, &hex::encode(key)).map_err(at(path))?;
-            File::open(directory)
-                .and_then(|directory| directory.sync_all())
-                .map_err(at(directory))?;
+            sync(directory)?;
             Ok(key)
         }
         Err(error) => Err(at(path)(error)),
     }
 }
 
-/// Writes a file that only its owner can read, and syncs it.
+/// Writes a file that only its owner can read, and syncs it. It has its name only once it is whole: a crash leaves no half one.
 pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let half = path.with_extension("key.new");
+    match fs::remove_file(&half) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
     let mut options = File::options();
     options.create_new(true).write(true);
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
+    let mut file = options.open(&half)?;
     writeln!(file, "{text}")?;
-    file.sync_all()
+    file.sync_all()?;
+    fs::rename(half, path)
 }
 
 /// Reads one of the facts about the whole file.
@@ -341,4 +360,21 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
 
 fn at(path: &Path) -> impl Fn(io::Error) -> OpenError + '_ {
     move |source| OpenError::File { path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_a_crash_left_half_written_is_written_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, random) = (folder.path().join("callbox.key"), Random::from_seed(1));
+        fs::write(folder.path().join("callbox.key.new"), "00ff").unwrap();
+        let made = key(&path, folder.path(), &random).unwrap();
+        assert_eq!(key(&path, folder.path(), &random).unwrap(), made);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let permissions = fs::metadata(&path).unwrap().permissions();
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&permissions) & 0o777, 0o600);
+    }
 }

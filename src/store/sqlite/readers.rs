@@ -1,5 +1,6 @@
 //! The threads that read: each with a connection of its own, each question bounded in time.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::open::reader;
-use super::writer::understand;
+use super::writer::{panicked, understand};
 use crate::clock::Clock;
 use crate::store::StoreError;
 
@@ -60,9 +61,15 @@ impl Readers {
     ) -> Result<T, StoreError> {
         let (tell, told) = oneshot::channel();
         let boxed: Question = Box::new(move |connection| {
-            let answer =
-                connection.unchecked_transaction().and_then(|transaction| question(&transaction));
-            drop(tell.send(answer.map_err(|error| understand(&error))));
+            let ask = || {
+                connection.unchecked_transaction().and_then(|transaction| question(&transaction))
+            };
+            let answer = catch_unwind(AssertUnwindSafe(ask)).map_or_else(
+                |_| Err(panicked()),
+                |answer| answer.map_err(|error| understand(&error)),
+            );
+            // Whoever has gone does not want to know.
+            let _ = tell.send(answer);
         });
         self.questions.try_send(boxed).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => StoreError::Busy,

@@ -7,6 +7,7 @@ use rusqlite::types::{FromSql, Type};
 use rusqlite::{Connection, Error, Row};
 
 use crate::clock::Time;
+use crate::domain::callback::CallbackOutcome;
 use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Outcome, Trigger};
 use crate::domain::event::{Data, Event, FoldedNote, TimeBasis, When};
 use crate::domain::id::{DeliveryId, EventId};
@@ -14,7 +15,11 @@ use crate::domain::message::State;
 
 /// The columns that [`event`] reads, in its order.
 pub(super) const EVENT_COLUMNS: &str = "e.sequence, e.uid, e.type, e.source, e.subject, e.time_ms, e.time_basis, \
-     e.received_ms, e.callback_uid, e.revised, e.folded_state, e.folded_changed, e.data, e.extra";
+     coalesce(e.arrived_ms, e.received_ms), e.callback_uid, e.revised, e.folded_state, e.folded_changed, e.data, e.extra, \
+     e.replaced_by";
+
+/// The first column behind [`EVENT_COLUMNS`].
+pub(super) const BEHIND_EVENT: usize = 15;
 
 /// An event from [`EVENT_COLUMNS`].
 pub(super) fn event(row: &Row<'_>) -> Result<Event, Error> {
@@ -41,6 +46,7 @@ pub(super) fn event(row: &Row<'_>) -> Result<Event, Error> {
             .get::<_, Option<[u8; 16]>>(8)?
             .map(crate::domain::id::CallbackId::from_bytes),
         revised: row.get(9)?,
+        replaced_by: row.get::<_, Option<[u8; 16]>>(14)?.map(EventId::from_bytes),
         folded,
         data,
     })
@@ -134,6 +140,18 @@ pub(super) fn json<T: serde::de::DeserializeOwned>(
 ) -> Result<T, Error> {
     let text = row.get_ref(column)?.as_str().map_err(|error| unreadable(column, error))?;
     serde_json::from_str(text).map_err(|error| unreadable(column, error))
+}
+
+/// The ids of a callback's events, as its row keeps them.
+pub(super) fn event_ids(packed: &[u8]) -> Vec<EventId> {
+    packed.as_chunks::<16>().0.iter().map(|bytes| EventId::from_bytes(*bytes)).collect()
+}
+
+/// What became of a callback.
+pub(super) fn outcome(row: &Row<'_>, column: usize) -> Result<CallbackOutcome, Error> {
+    let word: String = row.get(column)?;
+    let known = CallbackOutcome::ALL.into_iter().find(|outcome| outcome.as_str() == word);
+    known.ok_or_else(|| unknown(column, &word))
 }
 
 /// How well an event's time is known, as the column keeps it.

@@ -10,7 +10,7 @@ use super::open::OpenError;
 pub(super) const APPLICATION_ID: i32 = 0x6362_6f78;
 
 /// The steps, oldest first: step n leads from `user_version` n to n + 1. They are never changed, only added to.
-const STEPS: [&str; 1] = [FIRST];
+const STEPS: [&str; 2] = [FIRST, SECOND];
 
 /// The `user_version` of today's tables.
 const TODAY: usize = STEPS.len();
@@ -152,6 +152,26 @@ const FIRST: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
+const SECOND: &str = "
+    -- The uid of the event that a later reading of its callback put in its place; it counts no more in its message's fold.
+    ALTER TABLE event ADD COLUMN replaced_by BLOB;
+    -- When its callback was received, if that was read again later; `received_ms` is then when the event entered the stream,
+    -- so that the order of `received_ms` stays that of `sequence`.
+    ALTER TABLE event ADD COLUMN arrived_ms INTEGER;
+
+    -- What vendors send that their adapters do not know: names, never values.
+    CREATE TABLE drift (
+        source    TEXT    NOT NULL,
+        dialect   TEXT    NOT NULL,
+        kind      TEXT    NOT NULL CHECK (kind IN ('field', 'type', 'status')),
+        name      TEXT    NOT NULL,
+        first_ms  INTEGER NOT NULL,
+        number    INTEGER NOT NULL,        -- callbacks with it: the last power of two that was reached
+        example   BLOB    NOT NULL,        -- the uid of the first callback with it
+        PRIMARY KEY (source, dialect, kind, name)
+    ) STRICT, WITHOUT ROWID;
+";
+
 /// Brings the file to today's tables. A file of a newer release is refused, and left as it is.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -170,4 +190,26 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
         transaction.commit()?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_the_first_release_becomes_todays_with_what_is_in_it() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(FIRST).unwrap();
+        let event = "INSERT INTO event (uid, source, type, time_ms, time_basis, received_ms, revised, folded_changed,
+                                        duplicate_key, digest, data)
+                     VALUES (x'01', 'shop', 'unknown', 1, 'vendor', 7, 0, 0, x'02', x'03', '{}')";
+        connection.execute_batch(event).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        migrate(&mut connection, Path::new("old.db")).unwrap();
+        let sql = "SELECT replaced_by IS NULL AND coalesce(arrived_ms, received_ms) = 7 AND NOT EXISTS (SELECT 1 FROM drift) FROM event";
+        assert!(connection.query_row(sql, [], |row| row.get::<_, bool>(0)).unwrap());
+        let version: i64 =
+            connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+        assert_eq!(usize::try_from(version).unwrap(), TODAY);
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! There is no timer: a group is what gathered while the last one synced, so a lone write waits for nobody.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -22,7 +23,7 @@ const QUEUE_MAX: usize = 4_096;
 const GROUP_MAX: usize = 512;
 
 /// Pages in the log from which it is folded into the database after a group: 4 KiB each.
-const CHECKPOINT_PAGES: i32 = 4_000;
+const CHECKPOINT_PAGES: i32 = 1_000;
 
 /// One caller's write: what it does in the transaction, and whom to tell.
 trait Write: Send {
@@ -57,13 +58,17 @@ where
     T: Send,
 {
     fn run(&mut self, connection: &Connection) -> Result<(), Failure> {
-        match (self.work)(connection) {
+        let worked = catch_unwind(AssertUnwindSafe(|| (self.work)(connection)));
+        let worked = worked.map_or_else(
+            |_| Err(Failure { error: panicked(), trouble: Trouble::Own }),
+            |worked| worked.map_err(Failure::from),
+        );
+        match worked {
             Ok(value) => {
                 self.done = Some(Ok(value));
                 Ok(())
             }
-            Err(error) => {
-                let failure = Failure::from(error);
+            Err(failure) => {
                 self.done = Some(Err(failure.error.clone()));
                 Err(failure)
             }
@@ -135,6 +140,12 @@ impl Writer {
     pub(super) fn waiting(&self) -> usize {
         QUEUE_MAX.saturating_sub(self.steps.capacity())
     }
+}
+
+/// A panic is a bug of ours, and its caller's affair alone: the thread goes on, for without it nothing could be kept any more.
+pub(super) fn panicked() -> StoreError {
+    tracing::error!("a step of the store panicked and was undone; please report it");
+    StoreError::Failed("callbox panicked; please report it".to_owned())
 }
 
 /// What a `rusqlite` error means to callers.
@@ -310,5 +321,42 @@ impl Thread {
         if let Err(error) = stopped {
             tracing::error!(%error, "the store did not close cleanly; the next start will look closer");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::space::DiskRoom;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_step_that_panics_fails_alone_and_the_next_one_is_kept() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE kept (number INTEGER)").unwrap();
+        let house = House {
+            path: PathBuf::new(),
+            clock: Arc::new(crate::clock::SystemClock::new()),
+            space: Arc::new(Space::new(Path::new("callbox.db"), Some(0), DiskRoom::of)),
+            given_up: GivenUp::default(),
+        };
+        let (writer, thread) = Writer::start(connection, house).unwrap();
+        let insert = |connection: &Connection| {
+            connection.execute("INSERT INTO kept VALUES (1)", []).map(|_| ())
+        };
+        let broken = writer.write(Patience::Full, move |connection| -> Result<(), _> {
+            insert(connection)?;
+            panic!("a bug")
+        });
+        let (broken, sound) = tokio::join!(broken, writer.write(Patience::Full, insert));
+        assert!(matches!(broken, Err(StoreError::Failed(_))), "{broken:?}");
+        assert!(sound.is_ok(), "{sound:?}");
+        let count = |connection: &Connection| {
+            connection.query_row("SELECT count(*) FROM kept", [], |row| row.get::<_, i64>(0))
+        };
+        assert_eq!(writer.write(Patience::Full, count).await.unwrap(), 1);
+        drop(writer);
+        thread.join().unwrap();
     }
 }

@@ -11,7 +11,7 @@ use std::fmt;
 pub use seal::{seal, sealed_matches};
 pub use sign::sign;
 
-use crate::domain::callback::{Callback, Head};
+use crate::domain::callback::{Callback, CallbackOutcome, Head};
 use crate::domain::source::Scheme;
 use credentials::Evidence;
 
@@ -101,6 +101,13 @@ pub fn check_sealed<'a>(
     judge_head(schemes, &Evidence::stored(&callback.head, token_hash, key))?;
     judge_body(schemes, callback, public_url)?;
     Ok(Authentic(callback))
+}
+
+/// A callback from the store that was authentic when it arrived: it proved so then, and its token was not kept to prove it again.
+/// `None` for one that was not, which [`check_sealed`] judges.
+#[must_use]
+pub fn proven_at_arrival(callback: &Callback, outcome: CallbackOutcome) -> Option<Authentic<'_>> {
+    (outcome != CallbackOutcome::Unauthentic).then_some(Authentic(callback))
 }
 
 fn judge_head(schemes: &[Scheme], evidence: &Evidence<'_>) -> Result<(), Refusal> {

@@ -33,9 +33,11 @@ impl Arrival<'_> {
         times::received(self.received_at)
     }
 
-    /// Takes a number as it was written, so that `0.0500` stays `0.0500`.
+    /// Takes a number as it was written, so that `0.0500` stays `0.0500`; what is no number is left where it is.
     pub(super) fn number(&self, fields: &mut Fields, path: &[&str]) -> Option<String> {
-        let text = fields.text(path.last()?)?;
+        let name = path.last()?;
+        fields.peek(name)?.trim().parse().ok().filter(|number: &f64| number.is_finite())?;
+        let text = fields.text(name)?;
         Some(self.written_number(path).unwrap_or(text))
     }
 
@@ -68,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_number_keeps_every_digit_it_was_written_with() {
-        let body = r#"{"Payload": {"price": {"total": 0.0500, "text": "1.10", "none": null}}}"#;
+        let body = r#"{"Payload": {"price": {"total": 0.0500, "text": "1.10", "none": null, "no": true}}}"#;
         let arrival = Arrival {
             received_at: Time::from_millis(0),
             zone: &TimeZone::UTC,
@@ -84,5 +86,6 @@ mod tests {
         assert_eq!(number("total").as_deref(), Some("0.0500"));
         assert_eq!(number("text").as_deref(), Some("1.10"));
         assert_eq!(number("none"), None);
+        assert_eq!(number("no"), None);
     }
 }

@@ -13,6 +13,9 @@ use crate::vendor::read::Fields;
 /// The most entries that are read of one notification: WhatsApp batches up to as many.
 const ENTRIES_MAX: usize = 1_000;
 
+/// The list of a notification about messages.
+const MESSAGES: &str = "messages";
+
 /// The reader of a notification; the vendor's own page spells the three types in two ways.
 pub(super) fn reader(event_type: &str) -> Option<Reader> {
     match event_type {
@@ -48,13 +51,13 @@ fn preferences(body: Fields, arrival: &Arrival<'_>) -> Result<Vec<Draft>, Fault>
 }
 
 fn cards(body: Fields, arrival: &Arrival<'_>) -> Result<Vec<Draft>, Fault> {
-    each(body, arrival, "cabm.contact", "messages", |entry, seen| {
+    each(body, arrival, "cabm.contact", MESSAGES, |entry, seen| {
         let id = entry.text("id").ok_or_else(|| Fault::missing("id"))?;
         let phone = people::phone(entry, "from");
         let user = entry.text_of(&["from_user_id", "from"]);
         let name = seen.name_of(user.as_deref(), phone.as_deref());
         let from = Party { id: user, phone, name }.known();
-        let kind = content::kind(&entry.text("type").unwrap_or_else(|| "contacts".to_owned()));
+        let kind = entry.text("type").and_then(|word| content::kind(&word));
         let message = MessagePart {
             id: id.clone(),
             reply_to: entry.within("context", |context| context.text("id")).flatten(),
@@ -62,7 +65,7 @@ fn cards(body: Fields, arrival: &Arrival<'_>) -> Result<Vec<Draft>, Fault> {
             from,
             to: seen.own.clone(),
             content: Some(Content {
-                kind,
+                kind: kind.unwrap_or_else(|| "contacts".to_owned()),
                 more: carry(entry, &[("contacts", "contacts")]),
                 ..Content::default()
             }),
@@ -104,15 +107,13 @@ impl Seen<'_> {
 
     fn name_of(&self, id: Option<&str>, phone: Option<&str>) -> Option<String> {
         let digits = phone.map(|phone| phone.trim_start_matches('+'));
-        let is = |person: &Value, member: &str, value: Option<&str>| {
-            value.is_some() && person.get(member).and_then(Value::as_str) == value
+        let is = |person: &Fields, member: &str, value: Option<&str>| {
+            value.is_some() && person.peek(member).as_deref() == value
         };
-        let found = self
-            .people
-            .iter()
-            .find(|person| is(person, "user_id", id) || is(person, "wa_id", digits))?;
-        let name = found.pointer("/profile/name")?.as_str()?;
-        (!name.is_empty()).then(|| name.to_owned())
+        let mut people = self.people.iter().cloned().map(wrapped);
+        let mut found =
+            people.find(|person| is(person, "user_id", id) || is(person, "wa_id", digits))?;
+        found.within("profile", |profile| profile.text("name")).flatten()
     }
 }
 
@@ -127,12 +128,9 @@ fn each(
     let path = ["eventDetails", "rawEvent", "value", name];
     let envelope = Envelope::take(&mut body, family, arrival);
     let found = value_of(&mut body, |value| {
-        let own = value.within("metadata", |metadata| Party {
-            phone: people::phone(metadata, "display_phone_number"),
-            id: metadata.text("phone_number_id"),
-            name: None,
-        });
-        (value.array(name), own.and_then(Party::known), value.get("contacts").cloned())
+        // Only a message has a side of ours; of other notifications the metadata stays in `extra`.
+        let own = (name == MESSAGES).then(|| own_side(value)).flatten();
+        (value.array(name), own, value.get("contacts").cloned())
     });
     let (entries, own, people) = found.unwrap_or_default();
     let entries = entries.filter(|entries| !entries.is_empty());
@@ -168,6 +166,16 @@ fn each(
         Some(fault) if !understood => Err(fault.inside(&path.join("."))),
         Some(_) | None => Ok(drafts),
     }
+}
+
+/// Takes our own side: the business phone number that the message came to.
+fn own_side(value: &mut Fields) -> Option<Party> {
+    let own = value.within("metadata", |metadata| Party {
+        phone: people::phone(metadata, "display_phone_number"),
+        id: metadata.text("phone_number_id"),
+        name: None,
+    });
+    own.and_then(Party::known)
 }
 
 fn value_of<T>(body: &mut Fields, read: impl FnOnce(&mut Fields) -> T) -> Option<T> {
@@ -219,11 +227,13 @@ fn ids(entry: &mut Fields, name: &str) -> (Option<String>, Option<String>) {
 /// Puts what is left of an entry where its list stood, as a list of one.
 fn put_at(members: &mut Map<String, Value>, path: &[&str], left: Value) {
     let [name, deeper @ ..] = path else { return };
+    let written = members.keys().find(|key| key.eq_ignore_ascii_case(name));
+    let name = written.map_or_else(|| (*name).to_owned(), Clone::clone);
     if deeper.is_empty() {
-        members.insert((*name).to_owned(), Value::Array(vec![left]));
+        members.insert(name, Value::Array(vec![left]));
         return;
     }
-    let inner = members.entry(*name).or_insert_with(|| Value::Object(Map::new()));
+    let inner = members.entry(name).or_insert_with(|| Value::Object(Map::new()));
     if let Value::Object(inner) = inner {
         put_at(inner, deeper, left);
     }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::draft::wrapped;
 use crate::clock::Time;
 use crate::domain::event::{Content, Media};
 use crate::vendor::read::Fields;
@@ -11,7 +12,7 @@ const TAPPED: [&str; 4] = ["button_reply", "list_reply", "buttonReply", "listRep
 
 /// Takes `type` and `content`. Media can be fetched until `expires_at`, where that is known.
 pub(super) fn take(fields: &mut Fields, expires_at: Option<Time>) -> Option<Content> {
-    let kind = fields.text("type").map(|word| kind(&word));
+    let kind = fields.text("type").and_then(|word| kind(&word));
     let content = fields.within("content", |content| body(content, kind.clone(), expires_at));
     content.or_else(|| {
         let text = fields.text("content");
@@ -20,10 +21,12 @@ pub(super) fn take(fields: &mut Fields, expires_at: Option<Time>) -> Option<Cont
     })
 }
 
-/// Our word for a type of content: the vendor's in small letters, but for files, which everybody else calls documents.
-pub(super) fn kind(word: &str) -> String {
+/// Our word for a type of content: the vendor's in small letters, but for files, which everybody else calls documents. A blank
+/// one says nothing.
+pub(super) fn kind(word: &str) -> Option<String> {
     let word = word.trim().to_ascii_lowercase();
-    if word == "file" { "document".to_owned() } else { word }
+    let word = if word == "file" { "document".to_owned() } else { word };
+    Some(word).filter(|word| !word.is_empty())
 }
 
 fn body(fields: &mut Fields, kind: Option<String>, expires_at: Option<Time>) -> Content {
@@ -58,10 +61,7 @@ fn implied(fields: &Fields) -> String {
 
 /// The title of the button or row that was tapped: it is what the user saw themselves say.
 fn tapped(answer: &Fields) -> Option<String> {
-    TAPPED.iter().find_map(|name| {
-        let title = answer.get(name)?.get("title")?.as_str()?;
-        (!title.is_empty()).then(|| title.to_owned())
-    })
+    TAPPED.iter().find_map(|name| wrapped(answer.get(name)?.clone()).text("title"))
 }
 
 /// The answers of a flow come as JSON inside a text; read, so that they can be asked for. Text that is no JSON stays text.

@@ -111,9 +111,10 @@ fn finished(mut draft: Draft, dialect: String, rest: Fields) -> Draft {
     draft
 }
 
-/// Takes the id that an event can't be told without.
+/// Takes the id that an event can't be told without; a blank one tells nothing.
 pub(super) fn required(fields: &mut Fields, name: &str) -> Result<String, Fault> {
-    fields.text(name).ok_or_else(|| Fault::missing(name))
+    let id = fields.text(name).filter(|id| !id.trim().is_empty());
+    id.ok_or_else(|| Fault::missing(name))
 }
 
 /// Carries members over into an event's part, under our names.

@@ -3,6 +3,9 @@
 use crate::domain::event::{Channel, MessageError};
 use crate::vendor::read::Fields;
 
+/// The code with which Viber says that all is well.
+const VIBER_SUCCESS: &str = "2000";
+
 /// Takes the error of a receipt, if there is one: some receipts of success say code 0 and an empty text.
 pub(super) fn take(
     status: &mut Fields,
@@ -10,11 +13,16 @@ pub(super) fn take(
     channel: Option<Channel>,
     failed: bool,
 ) -> Option<MessageError> {
-    let code = status.text("errorCode");
-    let says_nothing = matches!(code.as_deref(), None | Some("0" | "2000"));
-    if says_nothing && provider_code.is_none() && !(failed && status.has("errorMessage")) {
+    let code = status.peek("errorCode");
+    let says_something = match code.as_deref() {
+        None => failed && status.peek("errorMessage").is_some(),
+        Some("0") => failed,
+        Some(code) => code != VIBER_SUCCESS,
+    };
+    if !says_something && provider_code.is_none() {
         return None;
     }
+    let code = status.text("errorCode");
     let reason = status.text("errorMessage");
     let known = code.as_deref().and_then(|code| find(code, channel));
     Some(MessageError {
@@ -256,6 +264,9 @@ mod tests {
         assert_eq!(error(r#"{"errorCode": 0, "errorMessage": ""}"#, None, false), None);
         assert_eq!(error(r#"{"errorCode": 0, "errorMessage": "ok"}"#, None, false), None);
         assert_eq!(error("{}", None, true), None);
+        assert_eq!(error(r#"{"errorMessage": ""}"#, None, true), None);
+        assert_eq!(error(r#"{"errorCode": 0}"#, None, true), of(Some("0"), None, None));
+        assert_eq!(error(r#"{"errorCode": 2000}"#, None, false), None);
         assert_eq!(
             error(r#"{"errorCode": "1022"}"#, None, true),
             of(Some("1022"), Some("131047"), Some("Message window expired"))

@@ -15,10 +15,11 @@ pub(super) fn receipt(mut body: Fields, arrival: &Arrival<'_>) -> Result<Vec<Dra
         let mut message = receipts::referred(fields)?;
         let channel = people::channel(fields, "channel");
         message.to = people::user(fields, channel);
-        let total = arrival.number(fields, &["price"]);
-        let currency = fields.text("currency");
-        let price = Price { total, currency, ..Price::default() };
-        message.price = Some(price).filter(|price| price.total.is_some());
+        message.price = arrival.number(fields, &["price"]).map(|total| Price {
+            total: Some(total),
+            currency: fields.text("currency"),
+            ..Price::default()
+        });
         let report = Report::take(fields, arrival);
         message.error = error(fields, channel, report.rung() == Some(State::Failed));
         Ok(status::receipt(report, channel, message))

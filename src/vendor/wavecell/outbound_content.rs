@@ -64,14 +64,13 @@ fn header(header: &mut Fields) -> Header {
 
 /// The type: plain media are what their header is; the other words stay, in small letters.
 fn kind(said: Option<String>, header: Option<String>, sent: &Fields) -> String {
-    let said = said.map_or_else(
-        || if sent.has("template") { "template".to_owned() } else { "text".to_owned() },
-        |said| word(&said),
-    );
-    match header {
-        Some(header) if said == "media" => content::kind(&header),
-        Some(_) | None => said,
-    }
+    let said = said.map(|said| word(&said)).filter(|said| !said.is_empty());
+    let said = said.unwrap_or_else(|| {
+        let implied = if sent.has("template") { "template" } else { "text" };
+        implied.to_owned()
+    });
+    let of_header = header.filter(|_| said == "media").and_then(|header| content::kind(&header));
+    of_header.unwrap_or(said)
 }
 
 fn kept(sent: &mut Fields, name: &str) -> Option<Value> {

@@ -61,15 +61,19 @@ pub(super) fn text_received(fields: &mut Fields, arrival: &Arrival<'_>) -> Resul
     Ok(draft)
 }
 
-/// Takes the price and the number of parts it is for. Failed and free messages mostly have no price.
+/// Takes the price and the number of parts it is for. Failed and free messages mostly have none; their number of parts stays
+/// where it is.
 fn price(payload: &mut Fields, arrival: &Arrival<'_>) -> Option<Price> {
-    let price = payload.within("price", |price| Price {
-        total: arrival.number(price, &["payload", "price", "total"]),
-        per_unit: arrival.number(price, &["payload", "price", "perSms"]),
-        currency: price.text("currency"),
-        units: None,
+    let price = payload.within("price", |price| {
+        let total = arrival.number(price, &["payload", "price", "total"])?;
+        Some(Price {
+            total: Some(total),
+            per_unit: arrival.number(price, &["payload", "price", "perSms"]),
+            currency: price.text("currency"),
+            units: None,
+        })
     });
+    let price = price.flatten()?;
     let units = payload.integer("smsCount").and_then(|count| u64::try_from(count).ok());
-    let price = Price { units, ..price.unwrap_or_default() };
-    (price != Price::default()).then_some(price)
+    Some(Price { units, ..price })
 }

@@ -1,5 +1,7 @@
 //! A receipt's word and what it means on the ladder, its time and its error: the same for every product and age.
 
+use serde_json::Value;
+
 use super::arrival::Arrival;
 use super::draft::{event, key, word};
 use super::{errors, people};
@@ -16,28 +18,30 @@ pub(super) struct Report {
     pub(super) when: When,
     /// The time as it was written, for the duplicate key.
     pub(super) written_at: String,
+    /// Whether the detail, in whatever form it comes, names the operator: then nothing is known of the recipient.
+    by_operator: bool,
 }
 
 impl Report {
     /// Takes what a receipt reports out of its status, or out of the fields around if the status is a bare word.
     pub(super) fn take(payload: &mut Fields, arrival: &Arrival<'_>) -> Self {
-        let report = payload.within("status", |status| Self {
-            state: status.text("state"),
-            detail: status.text("detail"),
-            written_at: status.peek("timestamp").unwrap_or_default(),
-            when: arrival.time(status, &["timestamp"]),
-        });
-        report.unwrap_or_else(|| Self {
-            state: payload.text("status"),
-            detail: None,
-            written_at: payload.peek("timestamp").unwrap_or_default(),
-            when: arrival.time(payload, &["timestamp"]),
-        })
+        let report = payload.within("status", |status| Self::of(status, "state", arrival));
+        report.unwrap_or_else(|| Self::of(payload, "status", arrival))
+    }
+
+    fn of(fields: &mut Fields, state: &str, arrival: &Arrival<'_>) -> Self {
+        Self {
+            state: fields.text(state),
+            by_operator: fields.get("detail").is_some_and(names_operator),
+            detail: fields.text("detail"),
+            written_at: fields.peek("timestamp").unwrap_or_default(),
+            when: arrival.time(fields, &["timestamp"]),
+        }
     }
 
     /// The rung of the ladder that the words mean.
     pub(super) fn rung(&self) -> Option<State> {
-        rung(self.state.as_deref()?, self.detail.as_deref())
+        rung(self.state.as_deref()?, self.by_operator)
     }
 }
 
@@ -71,18 +75,22 @@ pub(super) fn error(
     let provider_code = ["whatsapp", "viber"].into_iter().find_map(|channel| {
         payload.within(channel, |channel| channel.text("providerErrorCode")).flatten()
     });
-    payload
-        .within("status", |status| errors::take(status, provider_code.clone(), channel, failed))
-        .flatten()
+    let error = payload
+        .within("status", |status| errors::take(status, provider_code.clone(), channel, failed));
+    error.unwrap_or_else(|| errors::take(payload, provider_code, channel, failed))
+}
+
+/// Whether a detail such as `delivered_to_operator` names the operator, however it is spelled or wrapped.
+fn names_operator(detail: &Value) -> bool {
+    detail.to_string().to_ascii_lowercase().contains("operator")
 }
 
 /// The rung that a word means, in the current formats and in the old one with blanks. `delivered` to an operator has only
 /// been handed over: on our ladder that is sent.
-fn rung(state: &str, detail: Option<&str>) -> Option<State> {
-    let detail = word(detail.unwrap_or_default());
+fn rung(state: &str, by_operator: bool) -> Option<State> {
     match word(state).as_str() {
         "queued" | "accepted" | "received_for_processing" => Some(State::Queued),
-        "delivered" if detail == "delivered_to_operator" => Some(State::Sent),
+        "delivered" if by_operator => Some(State::Sent),
         "sent" | "delivered_to_carrier" => Some(State::Sent),
         "delivered" | "delivered_to_device" => Some(State::Delivered),
         "read" => Some(State::Read),
@@ -110,6 +118,7 @@ mod tests {
             ("sent", Some("delivered_to_operator"), Some(State::Sent)),
             ("delivered", Some("delivered_to_operator"), Some(State::Sent)),
             ("Delivered", Some("Delivered_To_Operator"), Some(State::Sent)),
+            ("delivered", Some("deliveredToOperator"), Some(State::Sent)),
             ("delivered", Some("delivered_to_recipient"), Some(State::Delivered)),
             ("delivered", None, Some(State::Delivered)),
             ("delivered", Some("something_new"), Some(State::Delivered)),
@@ -129,7 +138,8 @@ mod tests {
             ("", None, None),
         ];
         for (state, detail, expected) in table {
-            assert_eq!(rung(state, detail), expected, "{state} {detail:?}");
+            let by_operator = names_operator(&Value::from(detail));
+            assert_eq!(rung(state, by_operator), expected, "{state} {detail:?}");
         }
     }
 }

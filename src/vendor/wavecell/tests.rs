@@ -84,6 +84,7 @@ fn what_can_not_be_read_says_which_field_is_missing() {
             "`payload.callId` is missing",
         ),
         (r#"{"eventType": "inboundMessage"}"#, "`umid` is missing"),
+        (r#"{"eventType": "inboundMessage", "umid": " "}"#, "`umid` is missing"),
         (
             r#"{"eventType": "template_status_update", "eventDetails": {}}"#,
             "`eventDetails.templateId` is missing",

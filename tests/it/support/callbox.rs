@@ -50,11 +50,17 @@ impl Callbox {
     }
 
     /// Stops, and starts again with what is on disk and the same clock.
-    pub(crate) async fn restart(mut self) -> Self {
+    pub(crate) async fn restart(self) -> Self {
+        let text = self.text.clone();
+        self.restart_with(&text).await
+    }
+
+    /// The same, with these sections of the configuration in place of the others.
+    pub(crate) async fn restart_with(mut self, text: &str) -> Self {
         let directory = self.directory.take().unwrap();
-        let (text, clock, seed) = (self.text.clone(), Arc::clone(&self.clock), self.seed + 1);
+        let (clock, seed) = (Arc::clone(&self.clock), self.seed + 1);
         drop(self);
-        Self::start_in(directory, &text, clock, seed).await
+        Self::start_in(directory, text, clock, seed).await
     }
 
     async fn start_in(

@@ -5,20 +5,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use callbox::clock::Time;
-use callbox::domain::callback::CallbackOutcome;
 use callbox::domain::delivery::{Delivery, Trigger};
+use callbox::domain::drift::{Finding, Seen};
 use callbox::domain::event::Event;
 use callbox::domain::id::{CallbackId, DeliveryId, EventId};
+use callbox::domain::message::Message;
 use callbox::domain::name::Name;
-use callbox::domain::query::{DeliveryFilter, EventFilter, Page, PageRequest};
+use callbox::domain::query::{
+    CallbackFilter, DeliveryFilter, EventFilter, MessageFilter, Page, PageRequest,
+};
 use callbox::store::sqlite::SqliteStore;
 use callbox::store::{
-    Appended, Backlog, CallbackRecord, Claimed, Intake, NewCallback, Outbox, Prune, Pruned,
-    Questions, Recorded, SourceCounts, StoreError, Story, Upkeep,
+    Appended, Backlog, CallbackRecord, Claimed, Intake, NewCallback, NewReading, Outbox, Prune,
+    Pruned, Questions, Recorded, Reread, SourceCounts, StoreError, StoredCallback, Story, Upkeep,
 };
 
 /// The real store, until it is told to fail.
-#[derive(Debug)]
 pub(crate) struct FaultyStore {
     inner: SqliteStore,
     failing_records: AtomicUsize,
@@ -51,6 +53,10 @@ impl Intake for FaultyStore {
     async fn append(&self, callback: NewCallback) -> Result<Appended, StoreError> {
         self.inner.append(callback).await
     }
+
+    async fn reread(&self, reading: NewReading) -> Result<Option<Reread>, StoreError> {
+        self.inner.reread(reading).await
+    }
 }
 
 #[async_trait]
@@ -73,10 +79,6 @@ impl Outbox for FaultyStore {
             return Err(StoreError::Failed("the test says so".to_owned()));
         }
         self.inner.record(recorded).await
-    }
-
-    async fn release(&self, deliveries: Vec<DeliveryId>) -> Result<(), StoreError> {
-        self.inner.release(deliveries).await
     }
 
     async fn next_due(&self, destination: &Name) -> Result<Option<Time>, StoreError> {
@@ -123,6 +125,23 @@ impl Questions for FaultyStore {
         self.inner.event(id).await
     }
 
+    async fn messages(
+        &self,
+        filter: MessageFilter,
+        page: PageRequest,
+    ) -> Result<Page<Message>, StoreError> {
+        self.inner.messages(filter, page).await
+    }
+
+    async fn conversation(
+        &self,
+        source: &Name,
+        conversation: &str,
+        page: PageRequest,
+    ) -> Result<Option<Page<Event>>, StoreError> {
+        self.inner.conversation(source, conversation, page).await
+    }
+
     async fn message(
         &self,
         source: &Name,
@@ -144,13 +163,16 @@ impl Questions for FaultyStore {
         self.inner.callback_body(id).await
     }
 
+    async fn stored_callback(&self, id: CallbackId) -> Result<Option<StoredCallback>, StoreError> {
+        self.inner.stored_callback(id).await
+    }
+
     async fn callbacks(
         &self,
-        source: Option<Name>,
-        outcome: Option<CallbackOutcome>,
+        filter: CallbackFilter,
         page: PageRequest,
     ) -> Result<Page<CallbackRecord>, StoreError> {
-        self.inner.callbacks(source, outcome, page).await
+        self.inner.callbacks(filter, page).await
     }
 
     async fn deliveries(
@@ -172,10 +194,18 @@ impl Questions for FaultyStore {
     async fn intake_of(&self, source: &Name) -> Result<SourceCounts, StoreError> {
         self.inner.intake_of(source).await
     }
+
+    async fn drift(&self) -> Result<Vec<(Name, Finding, Seen)>, StoreError> {
+        self.inner.drift().await
+    }
 }
 
 #[async_trait]
 impl Upkeep for FaultyStore {
+    fn version(&self) -> String {
+        self.inner.version()
+    }
+
     fn key(&self) -> [u8; 32] {
         self.inner.key()
     }

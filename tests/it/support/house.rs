@@ -114,7 +114,10 @@ impl House {
             body: Bytes::from_static(BODY),
         };
         let kept = Kept::Events(vec![event]);
-        self.store.append(NewCallback { callback, token_hash: None, kept }).await.unwrap();
+        self.store
+            .append(NewCallback { callback, token_hash: None, kept, drift: Vec::new() })
+            .await
+            .unwrap();
         ours
     }
 

@@ -95,7 +95,7 @@ impl Shelf {
             head,
             body: Bytes::copy_from_slice(body.as_bytes()),
         };
-        NewCallback { callback, token_hash: None, kept }
+        NewCallback { callback, token_hash: None, kept, drift: Vec::new() }
     }
 
     /// An event about a message, to be delivered to these destinations; `says` stands for all that it says.
@@ -151,6 +151,12 @@ impl Shelf {
     /// Claims one delivery for `crm`, and writes down that the attempt at it ended so.
     pub(crate) async fn attempt(&self, outcome: Outcome, next: Next) -> Claimed {
         let claimed = self.claim(1).await.remove(0);
+        self.end(&claimed, outcome, next).await;
+        claimed
+    }
+
+    /// Writes down that the attempt at a claimed delivery ended so.
+    pub(crate) async fn end(&self, claimed: &Claimed, outcome: Outcome, next: Next) {
         let attempt = Attempt {
             number: claimed.number,
             started_at: self.now(),
@@ -163,7 +169,6 @@ impl Shelf {
         };
         let recorded = Recorded { delivery: claimed.id, attempt, next };
         self.store.record(recorded).await.unwrap();
-        claimed
     }
 
     pub(crate) async fn delivery(&self, id: DeliveryId) -> Delivery {

@@ -5,13 +5,14 @@ use rusqlite::{Connection, Error, Row, params};
 use sha2::{Digest, Sha256};
 
 use super::super::rows;
+use super::arrivals::{Arrivals, LATE_MAX, first_since};
 use super::{by_uid, direction, walk};
 use crate::clock::Time;
 use crate::domain::callback::{Callback, CallbackOutcome, Head};
-use crate::domain::id::{CallbackId, EventId};
+use crate::domain::id::CallbackId;
 use crate::domain::name::Name;
-use crate::domain::query::{Page, PageRequest};
-use crate::store::{CallbackRecord, SourceCounts, StoreError};
+use crate::domain::query::{CallbackFilter, Page, PageRequest};
+use crate::store::{CallbackRecord, SourceCounts, StoreError, StoredCallback};
 
 /// The columns that [`record`] reads, in its order.
 const COLUMNS: &str = "c.id, c.uid, c.source, c.received_ms, c.outcome, c.reason, c.events, c.method, c.path, c.query, \
@@ -26,44 +27,85 @@ pub(super) fn one(
     Ok(by_uid(connection, &sql, id.to_bytes(), record)?.map(|(_, record)| record))
 }
 
-/// A content type and a body, or why the body can't be trusted.
-pub(super) type CheckedBody = Result<(Option<String>, Bytes), StoreError>;
+/// What was asked for, or why the body can't be trusted.
+pub(super) type Checked<T> = Result<T, StoreError>;
+
+/// A content type and a body.
+pub(super) type TypedBody = (Option<String>, Bytes);
 
 /// A callback's content type and body, if the body is what it was.
-pub(super) fn body(connection: &Connection, id: CallbackId) -> Result<Option<CheckedBody>, Error> {
+pub(super) fn body(
+    connection: &Connection,
+    id: CallbackId,
+) -> Result<Option<Checked<TypedBody>>, Error> {
     let sql = "SELECT headers, body_sha256, body FROM callback WHERE uid = ?1";
     by_uid(connection, sql, id.to_bytes(), |row| {
         let headers: Vec<(String, String)> = rows::json(row, 0)?;
-        let (digest, body): (Vec<u8>, Vec<u8>) = (row.get(1)?, row.get(2)?);
-        if Sha256::digest(&body).as_slice() != digest {
-            return Ok(Err(StoreError::Failed(format!(
-                "the body of {id} is not what was received: its checksum differs"
-            ))));
-        }
         let content_type =
             headers.into_iter().find(|(name, _)| name == "content-type").map(|(_, value)| value);
-        Ok(Ok((content_type, Bytes::from(body))))
+        Ok(whole_body(id, &row.get::<_, Vec<u8>>(1)?, row.get(2)?).map(|body| (content_type, body)))
+    })
+}
+
+fn whole_body(id: CallbackId, digest: &[u8], body: Vec<u8>) -> Checked<Bytes> {
+    if Sha256::digest(&body).as_slice() == digest {
+        return Ok(Bytes::from(body));
+    }
+    Err(StoreError::Failed(format!(
+        "the body of {id} is not what was received: its checksum differs"
+    )))
+}
+
+/// A callback with all that is needed to read it again, if its body is what it was.
+pub(super) fn stored(
+    connection: &Connection,
+    id: CallbackId,
+) -> Result<Option<Checked<StoredCallback>>, Error> {
+    let sql = format!("SELECT {COLUMNS}, c.token_hash, c.body FROM callback AS c WHERE c.uid = ?1");
+    by_uid(connection, &sql, id.to_bytes(), |row| {
+        let (_, CallbackRecord { mut callback, outcome, .. }) = record(row)?;
+        let token_hash = row.get(14)?;
+        let digest: Vec<u8> = row.get(13)?;
+        Ok(whole_body(id, &digest, row.get(15)?).map(|body| {
+            callback.body = body;
+            StoredCallback { callback, token_hash, outcome }
+        }))
     })
 }
 
 /// A page of callbacks.
 pub(super) fn page(
     connection: &Connection,
-    source: Option<&Name>,
-    outcome: Option<CallbackOutcome>,
+    filter: &CallbackFilter,
     page: PageRequest,
 ) -> Result<Page<CallbackRecord>, Error> {
+    let first = |time| first_since(connection, Arrivals::Callbacks, time);
+    let from = filter.since.map(|since| first(since.before(LATE_MAX))).transpose()?;
+    let to = filter.until.map(|until| first(until.after(LATE_MAX))).transpose()?;
+    let of_source = if filter.source.is_some() { "AND c.source = ?3" } else { "" };
+    let with_outcome = match filter.outcome {
+        None => "",
+        Some(CallbackOutcome::Events) => "AND c.outcome = ?4",
+        // Said in so many words, so that SQLite sees that the index over what is not `events` fits.
+        Some(_) => "AND c.outcome = ?4 AND c.outcome <> 'events'",
+    };
     let (comparison, order) = direction(page.order);
     let sql = format!(
         "SELECT {COLUMNS} FROM callback AS c
-         WHERE c.id {comparison} ?1 AND (?3 IS NULL OR c.source = ?3) AND (?4 IS NULL OR c.outcome = ?4)
+         WHERE c.id {comparison} ?1 AND c.id >= ?5 AND c.id < ?6 {of_source} {with_outcome}
+           AND c.received_ms >= ?7 AND c.received_ms < ?8
          ORDER BY c.id {order} LIMIT ?2"
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    let (source, outcome) = (source.map(Name::as_str), outcome.map(CallbackOutcome::as_str));
+    let source = filter.source.as_ref().map(Name::as_str);
+    let outcome = filter.outcome.map(CallbackOutcome::as_str);
+    let (from, to) = (from.unwrap_or(0), to.unwrap_or(i64::MAX));
+    let since = filter.since.map_or(i64::MIN, Time::as_millis);
+    let until = filter.until.map_or(i64::MAX, Time::as_millis);
     walk(page, |after, limit| {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let found = statement.query_map(params![after, limit, source, outcome], record)?;
+        let values = params![after, limit, source, outcome, from, to, since, until];
+        let found = statement.query_map(values, record)?;
         found.map(|found| found.map(|(number, record)| (number, Some(record)))).collect()
     })
 }
@@ -79,7 +121,7 @@ pub(super) fn counts(connection: &Connection, source: &Name) -> Result<SourceCou
         let number = u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0);
         counts.received += number;
         counts.last_received_at = counts.last_received_at.max(Some(Time::from_millis(row.get(3)?)));
-        match outcome(row, 0)? {
+        match rows::outcome(row, 0)? {
             CallbackOutcome::Events => {}
             CallbackOutcome::Duplicate => counts.duplicates += number,
             CallbackOutcome::Quarantined => counts.quarantined += number,
@@ -113,19 +155,9 @@ fn record(row: &Row<'_>) -> Result<(i64, CallbackRecord), Error> {
         callback,
         body_size: u64::try_from(row.get::<_, i64>(12)?).unwrap_or(0),
         body_sha256: digest.as_slice().try_into().map_err(|error| rows::unreadable(13, error))?,
-        outcome: outcome(row, 4)?,
+        outcome: rows::outcome(row, 4)?,
         reason: row.get(5)?,
-        events: event_ids(&row.get::<_, Vec<u8>>(6)?),
+        events: rows::event_ids(&row.get::<_, Vec<u8>>(6)?),
     };
     Ok((row.get(0)?, record))
-}
-
-fn event_ids(packed: &[u8]) -> Vec<EventId> {
-    packed.as_chunks::<16>().0.iter().map(|bytes| EventId::from_bytes(*bytes)).collect()
-}
-
-fn outcome(row: &Row<'_>, column: usize) -> Result<CallbackOutcome, Error> {
-    let word: String = row.get(column)?;
-    let known = CallbackOutcome::ALL.into_iter().find(|outcome| outcome.as_str() == word);
-    known.ok_or_else(|| rows::unknown(column, &word))
 }

@@ -1,18 +1,15 @@
 //! Questions about events.
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, Error, OptionalExtension, params, params_from_iter};
+use rusqlite::{Connection, Error, params_from_iter};
 
 use super::super::rows::{self, EVENT_COLUMNS};
+use super::arrivals::{Arrivals, LATE_MAX, first_since};
 use super::{by_uid, deliveries, direction, walk};
-use crate::clock::Time;
 use crate::domain::delivery::Delivery;
 use crate::domain::event::{Event, EventType, Party};
 use crate::domain::id::EventId;
 use crate::domain::query::{EventFilter, Page, PageRequest};
-
-/// How much later than its arrival an event can be committed, at the very most: what bounds a search by time.
-const LATE_MAX: std::time::Duration = std::time::Duration::from_hours(1);
 
 /// An event with its deliveries.
 pub(super) fn one(
@@ -83,11 +80,17 @@ impl Conditions {
         }
         if let Some(since) = filter.since {
             self.and("e.received_ms >= ?", since.as_millis());
-            self.and("e.sequence >= ?", first_since(connection, since.before(LATE_MAX))?);
+            self.and(
+                "e.sequence >= ?",
+                first_since(connection, Arrivals::Events, since.before(LATE_MAX))?,
+            );
         }
         if let Some(until) = filter.until {
             self.and("e.received_ms < ?", until.as_millis());
-            self.and("e.sequence < ?", first_since(connection, until.after(LATE_MAX))?);
+            self.and(
+                "e.sequence < ?",
+                first_since(connection, Arrivals::Events, until.after(LATE_MAX))?,
+            );
         }
         if let Some(since) = filter.occurred_since {
             self.and("e.time_ms >= ?", since.as_millis());
@@ -142,30 +145,8 @@ fn fits(event: &Event, filter: &EventFilter) -> bool {
         })
 }
 
-fn has_phone(party: &Party, digits: &str) -> bool {
+/// Whether it is this party's phone number, by its digits.
+pub(super) fn has_phone(party: &Party, digits: &str) -> bool {
     let digits_of = |text: &String| text.chars().filter(char::is_ascii_digit).eq(digits.chars());
     party.phone.as_ref().is_some_and(digits_of)
-}
-
-/// The first event from which on all were received at or after `time`, give or take what arrives out of order.
-fn first_since(connection: &Connection, time: Time) -> Result<i64, Error> {
-    let mut ends = connection.prepare_cached(
-        "SELECT coalesce((SELECT min(sequence) FROM event), 0), coalesce((SELECT max(sequence) FROM event), 0)",
-    )?;
-    let (mut low, mut high): (i64, i64) =
-        ends.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    high += 1;
-    let mut at = connection.prepare_cached(
-        "SELECT received_ms FROM event WHERE sequence >= ?1 ORDER BY sequence LIMIT 1",
-    )?;
-    while low < high {
-        let middle = low + (high - low) / 2;
-        let received: Option<i64> = at.query_row(params![middle], |row| row.get(0)).optional()?;
-        if received.is_some_and(|received| received < time.as_millis()) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    Ok(low)
 }

@@ -1,99 +1,69 @@
-//! Questions about messages: the folded state, and everything that happened.
+//! Questions about messages: lists of their folded states.
 
-use rusqlite::{Connection, Error, params};
+use rusqlite::{Connection, Error, Row, params};
 
-use super::super::rows::{self, EVENT_COLUMNS};
-use super::deliveries;
+use super::super::rows;
+use super::events::has_phone;
+use super::{direction, walk};
 use crate::clock::Time;
-use crate::domain::event::Event;
-use crate::domain::id::CallbackId;
-use crate::domain::message::Message;
+use crate::domain::message::{Message, State};
 use crate::domain::name::Name;
-use crate::store::{Happening, Story};
+use crate::domain::query::{MessageFilter, Page, PageRequest};
 
-/// Events of one message that its story tells; a message has a handful.
-const EVENTS_MAX: usize = 1_000;
-
-/// A message with everything that happened to it, oldest first.
-pub(super) fn story(
+/// A page of messages, in the order in which they were first heard of.
+///
+/// Rows that are not wanted come back too, without their JSON: so each counts as examined, and a rare filter pages on.
+pub(super) fn page(
     connection: &Connection,
-    source: &Name,
-    id: &str,
-    instance: Option<&str>,
-) -> Result<Option<Story>, Error> {
-    let mut find = connection.prepare_cached(
-        "SELECT id, instance, folded FROM message WHERE message_id = ?1 AND source = ?2 ORDER BY updated_ms DESC, id DESC",
-    )?;
-    let found = find.query_map(params![id, source.as_str()], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, rows::json::<Message>(row, 2)?))
-    })?;
-    let mut found: Vec<(i64, String, Message)> = found.collect::<Result<_, _>>()?;
-    let wanted = instance
-        .map_or(Some(0), |instance| found.iter().position(|(_, known, _)| known == instance));
-    let Some(wanted) = wanted.filter(|wanted| *wanted < found.len()) else { return Ok(None) };
-    let (row, _, message) = found.remove(wanted);
-    let timeline = timeline(connection, row)?;
-    Ok(Some(Story {
-        message,
-        timeline,
-        also: found.into_iter().map(|(_, instance, _)| instance).collect(),
-    }))
-}
-
-fn timeline(connection: &Connection, message: i64) -> Result<Vec<Happening>, Error> {
+    filter: &MessageFilter,
+    page: PageRequest,
+) -> Result<Page<Message>, Error> {
+    let (comparison, order) = direction(page.order);
+    let (index, of_conversation) = match filter.conversation {
+        Some(_) => ("INDEXED BY message_by_conversation", "AND m.conversation = ?8"),
+        None => ("", ""),
+    };
     let sql = format!(
-        "SELECT {EVENT_COLUMNS} FROM event AS e WHERE e.message = ?1 ORDER BY e.sequence LIMIT ?2"
+        "SELECT m.id,
+                CASE WHEN (?3 IS NULL OR m.source = ?3) AND (?4 IS NULL OR m.state = ?4)
+                      AND (?5 IS NULL OR m.state IN ('queued', 'sent') AND m.updated_ms <= ?5)
+                      AND m.updated_ms >= ?6 AND m.updated_ms < ?7 AND (?8 IS NULL OR m.conversation = ?8)
+                     THEN m.folded END
+         FROM message AS m {index}
+         WHERE m.id {comparison} ?1 {of_conversation}
+         ORDER BY m.id {order} LIMIT ?2"
     );
-    let limit = i64::try_from(EVENTS_MAX).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(&sql)?;
-    let events: Vec<Event> =
-        statement.query_map(params![message, limit], rows::event)?.collect::<Result<_, _>>()?;
-    let mut timeline = Vec::new();
-    for event in events {
-        repetitions(connection, &event, &mut timeline)?;
-        for (row, at, delivery) in deliveries::of_event_bare(connection, event.sequence)? {
-            let mut full = rows::with_attempts(connection, (row, delivery))?;
-            let attempts = std::mem::take(&mut full.attempts);
-            let attempts = attempts.into_iter().map(|attempt| Happening::Attempt {
-                delivery: full.id,
-                destination: full.destination.clone(),
-                attempt,
-            });
-            timeline.extend(attempts);
-            timeline.push(Happening::Delivery { at, delivery: full });
-        }
-        timeline.push(Happening::Event(Box::new(event)));
-    }
-    timeline.sort_by_key(|happening| (happening.at(), rank(happening)));
-    Ok(timeline)
+    let (source, state) =
+        (filter.source.as_ref().map(Name::as_str), filter.state.map(State::as_str));
+    let stuck_since = filter.stuck_since.map(Time::as_millis);
+    let since = filter.since.map_or(i64::MIN, Time::as_millis);
+    let until = filter.until.map_or(i64::MAX, Time::as_millis);
+    walk(page, |after, limit| {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let values =
+            params![after, limit, source, state, stuck_since, since, until, filter.conversation];
+        let found = statement.query_map(values, |row| {
+            Ok((row.get(0)?, candidate(row)?.filter(|message| fits(message, filter))))
+        })?;
+        found.collect()
+    })
 }
 
-/// What comes first of things that happened in the same millisecond.
-fn rank(happening: &Happening) -> (u8, i64) {
-    match happening {
-        Happening::Event(event) => (0, event.sequence),
-        Happening::Duplicate { .. } => (1, 0),
-        Happening::Delivery { .. } => (2, 0),
-        Happening::Attempt { attempt, .. } => (3, i64::from(attempt.number)),
-    }
+/// The message, unless its columns have ruled it out.
+fn candidate(row: &Row<'_>) -> Result<Option<Message>, Error> {
+    let is_ruled_out = row.get_ref(1)? == rusqlite::types::ValueRef::Null;
+    if is_ruled_out { Ok(None) } else { rows::json(row, 1).map(Some) }
 }
 
-fn repetitions(
-    connection: &Connection,
-    event: &Event,
-    timeline: &mut Vec<Happening>,
-) -> Result<(), Error> {
-    let mut statement = connection
-        .prepare_cached("SELECT received_ms, callback_uid FROM repetition WHERE event = ?1")?;
-    let found = statement.query_map([event.sequence], |row| {
-        Ok(Happening::Duplicate {
-            at: Time::from_millis(row.get(0)?),
-            event: event.id,
-            callback: rows::id(row, 1, CallbackId::from_bytes)?,
+/// The part of a filter that the folded state decides.
+fn fits(message: &Message, filter: &MessageFilter) -> bool {
+    filter.vendor.as_ref().is_none_or(|vendor| *vendor == message.vendor)
+        && filter.channel.is_none_or(|channel| message.channel == Some(channel))
+        && filter.direction.is_none_or(|direction| message.direction == Some(direction))
+        && filter.contradictory.is_none_or(|wanted| message.contradictory() == wanted)
+        && filter.phone.as_ref().is_none_or(|digits| {
+            let sides = [&message.from, &message.to];
+            sides.into_iter().flatten().any(|party| has_phone(party, digits))
         })
-    })?;
-    for happening in found {
-        timeline.push(happening?);
-    }
-    Ok(())
 }

@@ -1,22 +1,32 @@
 //! Answering questions from the reading threads.
 
+mod arrivals;
 mod callbacks;
+mod conversations;
 mod deliveries;
 mod events;
 mod messages;
+#[cfg(test)]
+mod plans;
+mod story;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use rusqlite::{Connection, Error};
 
-use super::SqliteStore;
-use crate::domain::callback::CallbackOutcome;
+use super::{SqliteStore, drift};
 use crate::domain::delivery::Delivery;
+use crate::domain::drift::{Finding, Seen};
 use crate::domain::event::Event;
 use crate::domain::id::{CallbackId, DeliveryId, EventId};
+use crate::domain::message::Message;
 use crate::domain::name::Name;
-use crate::domain::query::{DeliveryFilter, EventFilter, Order, Page, PageRequest, Place};
-use crate::store::{Backlog, CallbackRecord, Questions, SourceCounts, StoreError, Story};
+use crate::domain::query::{
+    CallbackFilter, DeliveryFilter, EventFilter, MessageFilter, Order, Page, PageRequest, Place,
+};
+use crate::store::{
+    Backlog, CallbackRecord, Questions, SourceCounts, StoreError, StoredCallback, Story,
+};
 
 #[async_trait]
 impl Questions for SqliteStore {
@@ -32,6 +42,26 @@ impl Questions for SqliteStore {
         self.readers()?.read(move |connection| events::one(connection, id)).await
     }
 
+    async fn messages(
+        &self,
+        filter: MessageFilter,
+        page: PageRequest,
+    ) -> Result<Page<Message>, StoreError> {
+        self.readers()?.read(move |connection| messages::page(connection, &filter, page)).await
+    }
+
+    async fn conversation(
+        &self,
+        source: &Name,
+        conversation: &str,
+        page: PageRequest,
+    ) -> Result<Option<Page<Event>>, StoreError> {
+        let (source, conversation) = (source.clone(), conversation.to_owned());
+        self.readers()?
+            .read(move |connection| conversations::page(connection, &source, &conversation, page))
+            .await
+    }
+
     async fn message(
         &self,
         source: &Name,
@@ -40,7 +70,7 @@ impl Questions for SqliteStore {
     ) -> Result<Option<Story>, StoreError> {
         let (source, id, instance) = (source.clone(), id.to_owned(), instance.map(str::to_owned));
         self.readers()?
-            .read(move |connection| messages::story(connection, &source, &id, instance.as_deref()))
+            .read(move |connection| story::story(connection, &source, &id, instance.as_deref()))
             .await
     }
 
@@ -53,18 +83,21 @@ impl Questions for SqliteStore {
         id: CallbackId,
     ) -> Result<Option<(Option<String>, Bytes)>, StoreError> {
         let found = self.readers()?.read(move |connection| callbacks::body(connection, id)).await?;
-        found.map_or(Ok(None), |checked| checked.map(Some))
+        found.transpose()
+    }
+
+    async fn stored_callback(&self, id: CallbackId) -> Result<Option<StoredCallback>, StoreError> {
+        let found =
+            self.readers()?.read(move |connection| callbacks::stored(connection, id)).await?;
+        found.transpose()
     }
 
     async fn callbacks(
         &self,
-        source: Option<Name>,
-        outcome: Option<CallbackOutcome>,
+        filter: CallbackFilter,
         page: PageRequest,
     ) -> Result<Page<CallbackRecord>, StoreError> {
-        self.readers()?
-            .read(move |connection| callbacks::page(connection, source.as_ref(), outcome, page))
-            .await
+        self.readers()?.read(move |connection| callbacks::page(connection, &filter, page)).await
     }
 
     async fn deliveries(
@@ -87,6 +120,10 @@ impl Questions for SqliteStore {
     async fn intake_of(&self, source: &Name) -> Result<SourceCounts, StoreError> {
         let source = source.clone();
         self.readers()?.read(move |connection| callbacks::counts(connection, &source)).await
+    }
+
+    async fn drift(&self) -> Result<Vec<(Name, Finding, Seen)>, StoreError> {
+        self.readers()?.read(drift::all).await
     }
 }
 

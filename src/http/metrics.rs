@@ -1,0 +1,138 @@
+//! `/metrics`: what Prometheus reads. Labels are names from the configuration and words of ours, so their number is bounded.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::auth;
+use super::problem::{Code, Problem};
+use super::server::Room;
+use crate::config::Scope;
+use crate::domain::drift::Kind;
+
+/// The content type of the text format.
+const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BySource {
+    source: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByReason {
+    source: String,
+    reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByKind {
+    source: String,
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByDestination {
+    destination: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Build {
+    version: &'static str,
+    sqlite: String,
+}
+
+/// `GET /metrics`: made at each look from what the store and the worker know.
+pub(super) async fn all(
+    room: web::Data<Room>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    auth::require(&room, &request, Scope::Read)?;
+    let mut registry = Registry::with_prefix("callbox");
+    whole(&room, &mut registry);
+    sources(&room, &mut registry).await?;
+    destinations(&room, &mut registry).await?;
+    let mut text = String::new();
+    encode(&mut text, &registry)
+        .map_err(|_| Problem::new(Code::Unavailable, "the metrics could not be written"))?;
+    Ok(HttpResponse::Ok().insert_header(("content-type", CONTENT_TYPE)).body(text))
+}
+
+fn whole(room: &Room, registry: &mut Registry) {
+    let build = Family::<Build, Gauge>::default();
+    let sqlite = room.store.version();
+    build.get_or_create(&Build { version: env!("CARGO_PKG_VERSION"), sqlite }).set(1);
+    registry.register("build_info", "The running version", build);
+    let waiting = Gauge::<i64>::default();
+    waiting.set(as_i64(room.store.waiting()));
+    registry.register("store_writes_waiting", "Writes that wait for their turn", waiting);
+    let strangers = Counter::<u64>::default();
+    strangers.inc_by(room.strangers.seen().0);
+    registry.register("no_source", "Requests to no source since the start", strangers);
+}
+
+async fn sources(room: &Room, registry: &mut Registry) -> Result<(), Problem> {
+    let callbacks = Family::<BySource, Counter>::default();
+    let unauthentic = Family::<ByReason, Counter>::default();
+    let drift = Family::<ByKind, Counter>::default();
+    for source in &room.config.sources {
+        let counts = room.store.intake_of(&source.name).await?;
+        let name = source.name.to_string();
+        let refused: u64 = counts.unauthentic.iter().map(|(_, number)| number).sum();
+        let odd = counts.duplicates + counts.quarantined + refused;
+        let outcomes = [
+            ("events", counts.received.saturating_sub(odd)),
+            ("duplicate", counts.duplicates),
+            ("quarantined", counts.quarantined),
+            ("unauthentic", refused),
+        ];
+        for (outcome, number) in outcomes {
+            callbacks.get_or_create(&BySource { source: name.clone(), outcome }).inc_by(number);
+        }
+        for (reason, number) in counts.unauthentic {
+            unauthentic.get_or_create(&ByReason { source: name.clone(), reason }).inc_by(number);
+        }
+        let found = room.receiver.drift.of(&source.name);
+        for kind in Kind::ALL {
+            let of_kind = found.list().into_iter().filter(|(finding, _)| finding.kind == kind);
+            let seen = of_kind.map(|(_, seen)| seen.count).sum();
+            let labels = ByKind { source: name.clone(), kind: kind.as_str() };
+            drift.get_or_create(&labels).inc_by(seen);
+        }
+    }
+    registry.register("callbacks", "Callbacks that were kept, by what became of them", callbacks);
+    registry.register("unauthentic", "Callbacks that are not authentic, by reason", unauthentic);
+    registry.register("drift", "Times that something unknown to the adapter was seen", drift);
+    Ok(())
+}
+
+async fn destinations(room: &Room, registry: &mut Registry) -> Result<(), Problem> {
+    let backlog = Family::<ByDestination, Gauge>::default();
+    let oldest = Family::<ByDestination, Gauge>::default();
+    let in_flight = Family::<ByDestination, Gauge>::default();
+    let paused = Family::<ByDestination, Gauge>::default();
+    let now = room.clock.now();
+    for destination in &room.config.destinations {
+        let labels = ByDestination { destination: destination.name.to_string() };
+        let waits = room.store.backlog(&destination.name).await?;
+        backlog.get_or_create(&labels).set(i64::try_from(waits.waiting).unwrap_or(i64::MAX));
+        let age = waits.oldest_pending_at.map_or(0, |oldest| now.since(oldest).as_secs());
+        oldest.get_or_create(&labels).set(i64::try_from(age).unwrap_or(i64::MAX));
+        let Some(standing) = room.board.standing(&destination.name) else { continue };
+        in_flight.get_or_create(&labels).set(as_i64(standing.in_flight));
+        paused.get_or_create(&labels).set(i64::from(standing.paused.is_some()));
+    }
+    registry.register("destination_backlog", "Deliveries that wait or are under way", backlog);
+    registry.register("destination_oldest_seconds", "Age of the oldest of them", oldest);
+    registry.register("destination_in_flight", "Attempts under way", in_flight);
+    registry.register("destination_paused", "1 while a destination is paused", paused);
+    Ok(())
+}
+
+fn as_i64(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

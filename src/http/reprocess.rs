@@ -1,0 +1,92 @@
+//! `POST /v1/callbacks/{id}/reprocess`: a callback read again with today's adapters, configuration and secrets.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use super::auth;
+use super::params::Params;
+use super::problem::{Code, Problem};
+use super::server::Room;
+use crate::config::Scope;
+use crate::domain::callback::CallbackOutcome;
+use crate::domain::difference::{self, Difference};
+use crate::domain::event::Event;
+use crate::domain::id::{CallbackId, EventId};
+use crate::receive::Reprocessing;
+use crate::store::{Reread, Revision, StoreError, StoredCallback};
+
+/// `POST /v1/callbacks/{id}/reprocess`; with `?dry_run=true` it says what would become of it, and changes nothing.
+pub(super) async fn reprocess(
+    room: web::Data<Room>,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    auth::require(&room, &request, Scope::Operate)?;
+    let mut params = Params::read(request.query_string())?;
+    let dry_run = params.word("dry_run", &[("true", true), ("false", false)])?.unwrap_or(false);
+    params.end()?;
+    let missing = || Problem::missing("callback", &id);
+    let wanted: CallbackId = id.parse().map_err(|_| missing())?;
+    let stored = room.store.stored_callback(wanted).await?.ok_or_else(missing)?;
+    let source = room.config.sources.iter().find(|source| source.name == stored.callback.source);
+    let source = source.ok_or_else(|| sourceless(&stored))?;
+    let (public_url, now) = (room.public_url(), room.clock.now());
+    let how = Reprocessing { source, public_url, now, dry_run };
+    let reread = room.receiver.reprocess(stored, how).await?.ok_or_else(missing)?;
+    Ok(HttpResponse::Ok().json(answer(wanted, &reread, dry_run)?))
+}
+
+fn sourceless(stored: &StoredCallback) -> Problem {
+    let name = &stored.callback.source;
+    Problem::new(
+        Code::Conflict,
+        format!(
+            "its source `{name}` is not in the configuration any more; put [sources.{name}] back to read it again"
+        ),
+    )
+}
+
+/// What came of it, as it is answered. Absent means absent.
+#[derive(Serialize)]
+struct Answer<'a> {
+    callback: CallbackId,
+    was: CallbackOutcome,
+    outcome: CallbackOutcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    changed: bool,
+    events: &'a [EventId],
+    new: &'a [Event],
+    revised: Vec<Revised>,
+    dry_run: bool,
+}
+
+/// An event that stands in for another one.
+#[derive(Serialize)]
+struct Revised {
+    id: EventId,
+    replaces: EventId,
+    differences: Vec<Difference>,
+}
+
+fn answer(callback: CallbackId, reread: &Reread, dry_run: bool) -> Result<Answer<'_>, StoreError> {
+    let Reread { was, outcome, reason, changed, events, new, .. } = reread;
+    let revised = |Revision { before, after }: &Revision| {
+        let differences = difference::between(before, after)
+            .map_err(|error| StoreError::Failed(format!("{} can't be shown: {error}", after.id)))?;
+        Ok(Revised { id: after.id, replaces: before.id, differences })
+    };
+    let revised = reread.revised.iter().map(revised).collect::<Result<_, StoreError>>()?;
+    let reason = reason.as_deref();
+    Ok(Answer {
+        callback,
+        was: *was,
+        outcome: *outcome,
+        reason,
+        changed: *changed,
+        events,
+        new,
+        revised,
+        dry_run,
+    })
+}

@@ -1,0 +1,56 @@
+//! Finding a moment in lists that are in the order of commit: their times rise too, give or take what arrives out of order.
+
+use rusqlite::{Connection, Error, OptionalExtension, params};
+
+use crate::clock::Time;
+
+/// How much later than its arrival a row can be committed, at the very most: what bounds a search by time.
+pub(super) const LATE_MAX: std::time::Duration = std::time::Duration::from_hours(1);
+
+/// The lists that can be searched so.
+#[derive(Clone, Copy)]
+pub(super) enum Arrivals {
+    /// Callbacks, by their rows' numbers.
+    Callbacks,
+    /// Events, by their sequence.
+    Events,
+}
+
+impl Arrivals {
+    /// The SQL for the list's ends, and for the time of the first row from a number on.
+    fn sql(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Callbacks => (
+                "SELECT coalesce((SELECT min(id) FROM callback), 0), coalesce((SELECT max(id) FROM callback), 0)",
+                "SELECT received_ms FROM callback WHERE id >= ?1 ORDER BY id LIMIT 1",
+            ),
+            Self::Events => (
+                "SELECT coalesce((SELECT min(sequence) FROM event), 0), coalesce((SELECT max(sequence) FROM event), 0)",
+                "SELECT received_ms FROM event WHERE sequence >= ?1 ORDER BY sequence LIMIT 1",
+            ),
+        }
+    }
+}
+
+/// The number of the first row from which on all were received at or after `time`, give or take what arrives out of order.
+pub(super) fn first_since(
+    connection: &Connection,
+    list: Arrivals,
+    time: Time,
+) -> Result<i64, Error> {
+    let (ends, at) = list.sql();
+    let (mut low, mut high): (i64, i64) =
+        connection.prepare_cached(ends)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    high += 1;
+    let mut at = connection.prepare_cached(at)?;
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let received: Option<i64> = at.query_row(params![middle], |row| row.get(0)).optional()?;
+        if received.is_some_and(|received| received < time.as_millis()) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low)
+}

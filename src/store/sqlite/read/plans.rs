@@ -1,0 +1,151 @@
+//! A test: whatever is asked, no table that grows is read from end to end.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rusqlite::Connection;
+use rusqlite::trace::{TraceEvent, TraceEventCodes};
+
+use super::super::schema;
+use super::{callbacks, conversations, deliveries, events, messages, story};
+use crate::clock::Time;
+use crate::domain::callback::CallbackOutcome;
+use crate::domain::delivery::DeliveryState;
+use crate::domain::event::{Channel, Direction};
+use crate::domain::id::{CallbackId, DeliveryId, EventId};
+use crate::domain::message::State;
+use crate::domain::name::Name;
+use crate::domain::query::{
+    CallbackFilter, DeliveryFilter, EventFilter, MessageFilter, Order, PageRequest, Place,
+};
+
+/// The tables that grow, and what they are called in statements.
+const GROWING: [&str; 10] =
+    ["event", "e", "message", "m", "delivery", "d", "callback", "c", "attempt", "repetition"];
+
+/// A message, without which a conversation is not looked for.
+const MESSAGE: &str = r#"
+    INSERT INTO message (id, message_id, source, instance, conversation, updated_ms, folded)
+    VALUES (1, 'a', 'shop', '', '+12025550188', 1,
+            '{"source":"shop","vendor":"v","id":"a","legs":[],"times":{},"updated_at":"2026-08-12T09:15:57Z"}')"#;
+
+#[test]
+fn no_question_reads_a_growing_table_from_end_to_end() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    schema::migrate(&mut connection, Path::new("plans.db")).unwrap();
+    connection.execute_batch(MESSAGE).unwrap();
+    let seen: Arc<Mutex<BTreeSet<String>>> = Arc::default();
+    let log = Arc::clone(&seen);
+    let note = move |event: TraceEvent<'_>| {
+        if let TraceEvent::Stmt(_, sql) = event {
+            log.lock().insert(sql.to_owned());
+        }
+    };
+    connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(note)).unwrap();
+    for order in [Order::Ascending, Order::Descending] {
+        ask_everything(&connection, PageRequest { limit: 50, order, after: Some(Place(9)) });
+    }
+    connection.trace_v2(TraceEventCodes::empty(), None::<fn(TraceEvent<'_>)>).unwrap();
+    let statements = seen.lock().clone();
+    assert!(statements.len() > 20, "the statements were not seen: {statements:#?}");
+    let scans: Vec<(String, String)> = statements
+        .iter()
+        .flat_map(|sql| plan(&connection, sql).into_iter().map(|step| (step, sql.clone())))
+        .filter(|(step, _)| {
+            let table = step.strip_prefix("SCAN ").and_then(|rest| rest.split(' ').next());
+            table.is_some_and(|table| GROWING.contains(&table))
+        })
+        .collect();
+    assert!(scans.is_empty(), "{scans:#?}");
+}
+
+/// The steps of a statement's plan.
+fn plan(connection: &Connection, sql: &str) -> Vec<String> {
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let unbound = statement.raw_query();
+    unbound.mapped(|row| row.get("detail")).collect::<Result<_, _>>().unwrap()
+}
+
+fn ask_everything(connection: &Connection, page: PageRequest) {
+    let name: Name = "shop".parse().unwrap();
+    let time = Some(Time::from_millis(1));
+    for filter in event_filters() {
+        events::page(connection, &filter, page).unwrap();
+    }
+    for filter in message_filters() {
+        messages::page(connection, &filter, page).unwrap();
+    }
+    for outcome in [None].into_iter().chain(CallbackOutcome::ALL.map(Some)) {
+        for source in [None, Some(name.clone())] {
+            let filter = CallbackFilter { source, outcome, since: time, until: time };
+            callbacks::page(connection, &filter, page).unwrap();
+        }
+    }
+    for event in [None, Some(EventId::from_bits(1))] {
+        let (destination, state) = (Some(name.clone()), Some(DeliveryState::Pending));
+        let filter = DeliveryFilter { destination, state, event };
+        deliveries::page(connection, &filter, page).unwrap();
+    }
+    conversations::page(connection, &name, "+12025550188", page).unwrap();
+    story::story(connection, &name, "a", None).unwrap();
+    events::one(connection, EventId::from_bits(1)).unwrap();
+    callbacks::one(connection, CallbackId::from_bits(1)).unwrap();
+    callbacks::body(connection, CallbackId::from_bits(1)).unwrap();
+    callbacks::stored(connection, CallbackId::from_bits(1)).unwrap();
+    deliveries::one(connection, DeliveryId::from_bits(1)).unwrap();
+    deliveries::of_event(connection, 1).unwrap();
+    deliveries::backlog(connection, &name).unwrap();
+    callbacks::counts(connection, &name).unwrap();
+}
+
+/// Each filter alone, and all together.
+fn event_filters() -> Vec<EventFilter> {
+    let none = EventFilter::default;
+    let (text, time) = (Some("a".to_owned()), Some(Time::from_millis(1)));
+    let all = EventFilter {
+        types: vec!["message.*".parse().unwrap()],
+        sources: vec!["shop".parse().unwrap()],
+        vendor: text.clone(),
+        channel: Some(Channel::Sms),
+        direction: Some(Direction::Inbound),
+        message_id: text.clone(),
+        client_ref: text.clone(),
+        conversation: text.clone(),
+        phone: text.clone(),
+        state: Some(State::Sent),
+        since: time,
+        until: time,
+        occurred_since: time,
+        occurred_until: time,
+    };
+    vec![
+        none(),
+        EventFilter { types: all.types.clone(), ..none() },
+        EventFilter { sources: all.sources.clone(), ..none() },
+        EventFilter { message_id: text.clone(), ..none() },
+        EventFilter { conversation: text, ..none() },
+        EventFilter { since: time, until: time, ..none() },
+        EventFilter { occurred_since: time, occurred_until: time, ..none() },
+        all,
+    ]
+}
+
+fn message_filters() -> Vec<MessageFilter> {
+    let (text, time) = (Some("a".to_owned()), Some(Time::from_millis(1)));
+    let all = MessageFilter {
+        state: Some(State::Sent),
+        stuck_since: time,
+        source: Some("shop".parse().unwrap()),
+        vendor: text.clone(),
+        conversation: text.clone(),
+        phone: text,
+        direction: Some(Direction::Inbound),
+        channel: Some(Channel::Sms),
+        contradictory: Some(true),
+        since: time,
+        until: time,
+    };
+    vec![MessageFilter::default(), MessageFilter { conversation: None, ..all.clone() }, all]
+}
