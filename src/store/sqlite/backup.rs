@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::OpenError;
 use super::check::quick_check;
-use super::open::{BUSY_TIMEOUT, beside, identify, write_private};
+use super::open::{BUSY_TIMEOUT, beside, directory_of, identify, write_private};
 
 /// Why there is no backup.
 #[derive(Debug, thiserror::Error)]
@@ -53,8 +53,7 @@ pub fn backup(from: &Path, to: &Path) -> Result<PathBuf, BackupError> {
     if !has_key {
         free(&key_copy)?;
     }
-    let directory =
-        to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = directory_of(to);
     let unfinished = tempfile::Builder::new().prefix(".callbox-backup-").tempdir_in(directory);
     let unfinished = unfinished.map_err(at(directory))?;
     let copy = unfinished.path().join("copy");

@@ -374,8 +374,7 @@ mod tests {
         let first = key(&path, folder.path(), &random).unwrap();
         assert_eq!(key(&path, folder.path(), &random).unwrap(), first);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-        let rights =
-            std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions());
-        assert_eq!(rights & 0o777, 0o600);
+        let permissions = fs::metadata(&path).unwrap().permissions();
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&permissions) & 0o777, 0o600);
     }
 }

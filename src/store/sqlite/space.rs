@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
-use super::open::beside;
+use super::open::{beside, directory_of};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -60,9 +60,8 @@ pub(super) struct Space {
 
 impl Space {
     pub(super) fn new(database: &Path, least: Option<u64>, ask: AskRoom) -> Self {
-        let parent = database.parent().filter(|parent| !parent.as_os_str().is_empty());
         Self {
-            directory: parent.unwrap_or(Path::new(".")).to_owned(),
+            directory: directory_of(database).to_owned(),
             reserve: beside(database, "reserve"),
             ask,
             least,

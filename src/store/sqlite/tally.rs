@@ -52,11 +52,13 @@ pub(super) fn keep_within(
         .map(|_| ())
 }
 
-/// Drops the source's oldest unauthentic callback; the length of its body.
+/// Drops the source's oldest unauthentic callback; the length of its body. Saying that its outcome is not `events` lets SQLite
+/// see that the index of what was set aside holds it.
 fn drop_oldest(connection: &Connection, source: &Name) -> Result<Option<i64>, Error> {
     connection
         .prepare_cached(
-            "DELETE FROM callback WHERE id = (SELECT min(id) FROM callback WHERE outcome = 'unauthentic' AND source = ?1)
+            "DELETE FROM callback WHERE id = (SELECT min(id) FROM callback
+                                         WHERE outcome = 'unauthentic' AND outcome <> 'events' AND source = ?1)
              RETURNING length(body)",
         )?
         .query_row([source.as_str()], |row| row.get(0))
