@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use callbox::app::{self, Surroundings};
 use callbox::config::{Config, Environment};
@@ -15,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 use super::clock::ManualClock;
 use super::http::{self, Answer};
 
-/// Looks at an answer before a test gives up waiting for it to change; each is a request, which takes some 0.1 ms.
-const LOOKS_MAX: usize = 20_000;
+/// How long something that has to come may take: far more than a busy machine needs, and only a bug takes all of it.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where every test listens: on free ports.
 const LISTEN: &str = "listen = \"127.0.0.1:0\"\n";
@@ -159,14 +160,18 @@ impl Callbox {
     /// Asks until the answer is as wanted.
     pub(crate) async fn until(&self, target: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let mut latest = Value::Null;
-        for _ in 0..LOOKS_MAX {
-            latest = self.json(target).await;
-            if wanted(&latest) {
-                return latest;
+        let looking = async {
+            loop {
+                latest = self.json(target).await;
+                if wanted(&latest) {
+                    break;
+                }
+                tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
-        }
-        unreachable!("{target} never became what was waited for: {latest:#}")
+        };
+        let came = tokio::time::timeout(PATIENCE, looking).await;
+        assert!(came.is_ok(), "{target} never became what was waited for: {latest:#}");
+        latest
     }
 
     /// Everything that the store has written so far: the database, its log, and what stands beside them.
@@ -190,12 +195,13 @@ impl Drop for Callbox {
 /// The tasks that outlive the end, once those that only had to notice it are gone.
 async fn left_running() -> usize {
     let metrics = tokio::runtime::Handle::current().metrics();
-    for _ in 0..LOOKS_MAX {
-        if metrics.num_alive_tasks() == 0 {
-            break;
+    let ending = async {
+        while metrics.num_alive_tasks() > 0 {
+            tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
-    }
+    };
+    // What is still there after that is counted, and is the test's failure.
+    let _ = tokio::time::timeout(PATIENCE, ending).await;
     metrics.num_alive_tasks()
 }
 
