@@ -12,7 +12,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, StoreSettings};
 use crate::delivery::{DeliveryWorker, Destinations};
 use crate::domain::id::IdMaker;
-use crate::http::{self, Doors, Health, Listeners, Room};
+use crate::http::{self, Health, Listeners, Room};
 use crate::random::Random;
 use crate::receive::{DriftBook, Receiver};
 use crate::store::sqlite::{DiskRoom, OpenError, SqliteStore};
@@ -98,15 +98,9 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
     };
     let retention = Retention::new(Arc::clone(&store), Arc::clone(&clock), config.store.retention);
     let health = Arc::new(Health::default());
-    let doors = Doors {
-        config: Arc::new(config),
-        receiver,
-        store: Arc::clone(&store),
-        board,
-        clock: Arc::clone(&clock),
-        health: Arc::clone(&health),
-    };
-    Ok(App { listeners, room: Arc::new(Room::new(doors)), worker, retention, store, health, clock })
+    let room =
+        Room::new(Arc::new(config), receiver, board, Arc::clone(&clock), Arc::clone(&health));
+    Ok(App { listeners, room: Arc::new(room), worker, retention, store, health, clock })
 }
 
 fn open_store(

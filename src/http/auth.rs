@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::problem::{Code, Problem};
-use super::server::Room;
+use super::room::Room;
 use crate::config::Scope;
 
 /// Whether the request may do what `scope` opens.

@@ -10,7 +10,7 @@ use super::auth;
 use super::page::{self, List};
 use super::params::{self, Params};
 use super::problem::Problem;
-use super::server::Room;
+use super::room::Room;
 use crate::clock::Time;
 use crate::config::Scope;
 use crate::domain::callback::CallbackOutcome;

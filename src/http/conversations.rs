@@ -7,7 +7,7 @@ use super::page::{self, List};
 use super::params::Params;
 use super::path;
 use super::problem::Problem;
-use super::server::Room;
+use super::room::Room;
 use crate::config::Scope;
 use crate::domain::query::Order;
 

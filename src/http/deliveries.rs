@@ -6,7 +6,7 @@ use super::auth;
 use super::page::{self, List};
 use super::params::Params;
 use super::problem::{Code, Problem};
-use super::server::Room;
+use super::room::Room;
 use crate::config::Scope;
 use crate::domain::delivery::{DeliveryState, Trigger};
 use crate::domain::id::DeliveryId;

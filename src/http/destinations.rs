@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::auth;
 use super::problem::Problem;
-use super::server::Room;
+use super::room::Room;
 use crate::clock::Time;
 use crate::config::Scope;
 use crate::domain::destination::Destination;

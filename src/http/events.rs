@@ -8,7 +8,7 @@ use super::follow::{self, Follower};
 use super::page::{self, List};
 use super::params::{self, Params, not_allowed};
 use super::problem::Problem;
-use super::server::Room;
+use super::room::Room;
 use crate::config::Scope;
 use crate::domain::delivery::Delivery;
 use crate::domain::event::Event;

@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::params::{Params, not_allowed};
 use super::problem::{Code, Problem};
-use super::server::Room;
+use super::room::Room;
 use crate::domain::event::Event;
 use crate::domain::query::{EventFilter, Order, Page, PageRequest, Place};
 use crate::store::StoreError;

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::auth;
 use super::problem::Problem;
-use super::server::Room;
+use super::room::Room;
 use crate::config::Scope;
 
 /// A worker that has not begun a round for so long has stalled: it rests 5 s at the most.

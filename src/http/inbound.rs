@@ -8,7 +8,7 @@ use super::answer::acknowledge;
 use super::body::{Body, NoBody};
 use super::head;
 use super::problem::{Code, Problem};
-use super::server::Room;
+use super::room::Room;
 use crate::domain::callback::{Callback, CallbackOutcome};
 use crate::domain::id::CallbackId;
 use crate::domain::source::Source;

@@ -7,7 +7,7 @@ use super::page::{self, List};
 use super::params::{self, Params};
 use super::path;
 use super::problem::Problem;
-use super::server::Room;
+use super::room::Room;
 use super::told::{MessageTold, StoryTold};
 use crate::config::Scope;
 use crate::domain::query::{MessageFilter, Page};

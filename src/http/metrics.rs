@@ -10,7 +10,7 @@ use prometheus_client::registry::Registry;
 
 use super::auth;
 use super::problem::{Code, Problem};
-use super::server::Room;
+use super::room::Room;
 use crate::config::Scope;
 use crate::domain::drift::Kind;
 

@@ -19,6 +19,7 @@ mod params;
 mod path;
 mod problem;
 mod reprocess;
+mod room;
 mod routes;
 mod server;
 mod sources;
@@ -27,4 +28,5 @@ mod stream;
 mod told;
 
 pub use health::Health;
-pub use server::{Doors, Listeners, Room, serve};
+pub use room::Room;
+pub use server::{Listeners, serve};

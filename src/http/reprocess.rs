@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::auth;
 use super::params::Params;
 use super::problem::{Code, Problem};
-use super::server::Room;
+use super::room::Room;
 use crate::config::Scope;
 use crate::domain::callback::CallbackOutcome;
 use crate::domain::difference::{self, Difference};

@@ -1,4 +1,4 @@
-//! The two servers: what they share, how they are bound, and how they stop.
+//! The two servers: how they are bound, and how they stop.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -12,17 +12,8 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, HttpServer, web};
 use tokio_util::sync::CancellationToken;
 
-use super::body::InFlight;
-use super::follow::Gallery;
-use super::health::Health;
+use super::room::Room;
 use super::routes;
-use super::strangers::Strangers;
-use crate::clock::Clock;
-use crate::config::Config;
-use crate::delivery::Destinations;
-use crate::domain::id::IdMaker;
-use crate::receive::Receiver;
-use crate::store::Store;
 
 /// How long a head may take.
 const HEAD_TIME: Duration = Duration::from_secs(5);
@@ -35,85 +26,6 @@ const STOP_SECONDS: u64 = 10;
 
 /// Connections that the system may hold for us before they are taken.
 const BACKLOG: i32 = 1_024; // for a burst of vendors' connections
-
-/// What handlers ask for. The configuration is fixed for as long as the servers run.
-#[expect(
-    missing_debug_implementations,
-    reason = "it holds stores, clocks and secrets; nobody prints it"
-)]
-pub struct Room {
-    /// The configuration.
-    pub config: Arc<Config>,
-    /// Takes callbacks in.
-    pub receiver: Receiver<dyn Store>,
-    /// Answers questions.
-    pub store: Arc<dyn Store>,
-    /// Where destinations stand.
-    pub board: Arc<Destinations>,
-    /// Makes ids of callbacks.
-    pub ids: Arc<IdMaker>,
-    /// Tells the time.
-    pub clock: Arc<dyn Clock>,
-    /// The store's key, for cursors.
-    pub key: [u8; 32],
-    /// Whether callbox is stopping.
-    pub health: Arc<Health>,
-    /// Bytes of bodies in flight.
-    pub(super) in_flight: InFlight,
-    /// Requests to no source.
-    pub(super) strangers: Strangers,
-    /// Who follows the events.
-    pub(super) gallery: Gallery,
-}
-
-/// What [`Room::new`] is made of.
-#[expect(
-    missing_debug_implementations,
-    reason = "it holds stores, clocks and secrets; nobody prints it"
-)]
-pub struct Doors {
-    /// The configuration.
-    pub config: Arc<Config>,
-    /// Takes callbacks in.
-    pub receiver: Receiver<dyn Store>,
-    /// Answers questions.
-    pub store: Arc<dyn Store>,
-    /// Where destinations stand.
-    pub board: Arc<Destinations>,
-    /// Tells the time.
-    pub clock: Arc<dyn Clock>,
-    /// Whether callbox is stopping.
-    pub health: Arc<Health>,
-}
-
-impl Room {
-    /// Sets the room up.
-    #[must_use]
-    pub fn new(doors: Doors) -> Self {
-        let Doors { config, receiver, store, board, clock, health } = doors;
-        let (ids, key) = (Arc::clone(&receiver.ids), store.key());
-        let (in_flight, strangers) = (InFlight::default(), Strangers::default());
-        let gallery = Gallery::default();
-        Self {
-            config,
-            receiver,
-            store,
-            board,
-            ids,
-            clock,
-            key,
-            health,
-            in_flight,
-            strangers,
-            gallery,
-        }
-    }
-
-    /// What vendors call, up to where a callback's path begins: what is configured, never what a header says.
-    pub(super) fn public_url(&self) -> &str {
-        self.config.server.public_url.as_ref().map_or("", |url| url.as_str().trim_end_matches('/'))
-    }
-}
 
 /// The two bound sockets; nothing is taken from them yet.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::auth;
 use super::problem::Problem;
-use super::server::Room;
+use super::room::Room;
 use super::strangers::Stranger;
 use crate::clock::Time;
 use crate::config::Scope;

@@ -15,7 +15,7 @@ use super::follow::Follower;
 use super::page::{self, List};
 use super::params::Params;
 use super::problem::{Code, Problem};
-use super::server::Room;
+use super::room::Room;
 use crate::config::Scope;
 use crate::domain::event::Event;
 use crate::domain::query::{EventFilter, Order, PageRequest, Place};

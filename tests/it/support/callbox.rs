@@ -17,7 +17,7 @@ use super::clock::ManualClock;
 use super::http::{self, Answer};
 
 /// How long something that has to come may take: far more than a busy machine needs, and only a bug takes all of it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Where every test listens: on free ports.
 const LISTEN: &str = "listen = \"127.0.0.1:0\"\n";
