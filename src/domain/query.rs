@@ -7,6 +7,7 @@ use super::glob::Glob;
 use super::id::EventId;
 use super::message::State;
 use super::name::Name;
+use super::reach::Reach;
 use crate::clock::Time;
 
 /// How many items a page has unless told otherwise.
@@ -61,6 +62,8 @@ pub struct EventFilter {
     pub types: Vec<Glob>,
     /// The source; one must match.
     pub sources: Vec<Name>,
+    /// Whose events may be seen.
+    pub reach: Reach,
     /// The vendor's code.
     pub vendor: Option<String>,
     /// The channel.
@@ -96,6 +99,8 @@ pub struct MessageFilter {
     pub stuck_since: Option<Time>,
     /// The source.
     pub source: Option<Name>,
+    /// Whose messages may be seen.
+    pub reach: Reach,
     /// The vendor's code.
     pub vendor: Option<String>,
     /// The conversation.
@@ -119,6 +124,8 @@ pub struct MessageFilter {
 pub struct CallbackFilter {
     /// The source.
     pub source: Option<Name>,
+    /// Whose callbacks may be seen.
+    pub reach: Reach,
     /// What became of it.
     pub outcome: Option<CallbackOutcome>,
     /// Received at or after this.
@@ -136,4 +143,6 @@ pub struct DeliveryFilter {
     pub state: Option<DeliveryState>,
     /// Its event.
     pub event: Option<EventId>,
+    /// Of whose events deliveries may be seen.
+    pub reach: Reach,
 }

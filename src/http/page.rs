@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
+use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::Sha256;
 
@@ -69,19 +70,33 @@ pub(super) fn request_from(
 }
 
 /// A page as it is answered.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PageOf{T}")]
+pub(super) struct PageOf<T> {
+    /// The items.
+    data: Vec<T>,
+    /// The place after the last item that was looked at: always there, for polling.
+    cursor: String,
+    /// The same place, only while there may be more behind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// A list that is answered whole.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ListOf{T}")]
+pub(super) struct Listed<T> {
+    /// The items.
+    pub(super) data: Vec<T>,
+}
+
+/// Makes the answer of a page.
 pub(super) fn answer<T: Serialize>(
     page: Page<T>,
     asked: PageRequest,
     list: List,
     key: &[u8; 32],
 ) -> HttpResponse {
-    #[derive(Serialize)]
-    struct Body<T> {
-        data: Vec<T>,
-        cursor: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        next_cursor: Option<String>,
-    }
     // The place before everything, for polling a list that has nothing yet.
     let beginning = match asked.order {
         Order::Ascending => Place(0),
@@ -89,7 +104,7 @@ pub(super) fn answer<T: Serialize>(
     };
     let cursor = write(page.place.unwrap_or(beginning), list, key);
     let next_cursor = page.more.then(|| cursor.clone());
-    HttpResponse::Ok().json(Body { data: page.items, cursor, next_cursor })
+    HttpResponse::Ok().json(PageOf { data: page.items, cursor, next_cursor })
 }
 
 /// The place as a cursor.

@@ -106,7 +106,10 @@ pub(super) fn page(
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let values = params![after, limit, source, outcome, from, to, since, until];
         let found = statement.query_map(values, record)?;
-        found.map(|found| found.map(|(number, record)| (number, Some(record)))).collect()
+        let seen = |record: CallbackRecord| {
+            Some(record).filter(|record| filter.reach.has(&record.callback.source))
+        };
+        found.map(|found| found.map(|(number, record)| (number, seen(record)))).collect()
     })
 }
 

@@ -57,6 +57,7 @@ pub(super) fn page(
         "SELECT {DELIVERY_COLUMNS} FROM delivery AS d JOIN event AS e ON e.sequence = d.event
          WHERE d.id {comparison} ?1
            AND (?3 IS NULL OR d.destination = ?3) AND (?4 IS NULL OR d.state = ?4) AND (?5 IS NULL OR e.uid = ?5)
+           AND (?6 IS NULL OR e.source IN (SELECT value FROM json_each(?6)))
          ORDER BY d.id {order} LIMIT ?2"
     );
     let mut statement = connection.prepare_cached(&sql)?;
@@ -65,10 +66,11 @@ pub(super) fn page(
         filter.state.map(DeliveryState::as_str),
         filter.event.map(crate::domain::id::EventId::to_bytes),
     );
+    let sources = filter.reach.sources().map(|names| serde_json::json!(names).to_string());
     walk(page, |after, limit| {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let found = statement
-            .query_map(params![after, limit, destination, state, event], rows::delivery)?;
+            .query_map(params![after, limit, destination, state, event, sources], rows::delivery)?;
         found
             .map(|found| {
                 let found = found?;

@@ -69,6 +69,9 @@ impl Conditions {
         if !filter.sources.is_empty() {
             self.one_of("e.source", filter.sources.iter().map(ToString::to_string).collect());
         }
+        if let Some(sources) = filter.reach.sources() {
+            self.one_of("e.source", sources.iter().map(ToString::to_string).collect());
+        }
         if let Some(id) = &filter.message_id {
             self.and("e.message IN (SELECT id FROM message WHERE message_id = ?)", id.clone());
         }

@@ -20,6 +20,7 @@ use crate::domain::name::Name;
 use crate::domain::query::{
     CallbackFilter, DeliveryFilter, EventFilter, MessageFilter, Order, PageRequest, Place,
 };
+use crate::domain::reach::Reach;
 
 /// The tables that grow, and what they are called in statements.
 const GROWING: [&str; 10] =
@@ -79,13 +80,14 @@ fn ask_everything(connection: &Connection, page: PageRequest) {
     }
     for outcome in [None].into_iter().chain(CallbackOutcome::ALL.map(Some)) {
         for source in [None, Some(name.clone())] {
-            let filter = CallbackFilter { source, outcome, since: time, until: time };
+            let filter =
+                CallbackFilter { source, reach: reach(), outcome, since: time, until: time };
             callbacks::page(connection, &filter, page).unwrap();
         }
     }
     for event in [None, Some(EventId::from_bits(1))] {
         let (destination, state) = (Some(name.clone()), Some(DeliveryState::Pending));
-        let filter = DeliveryFilter { destination, state, event };
+        let filter = DeliveryFilter { destination, state, event, reach: reach() };
         deliveries::page(connection, &filter, page).unwrap();
     }
     conversations::page(connection, &name, "+12025550188", page).unwrap();
@@ -107,6 +109,7 @@ fn event_filters() -> Vec<EventFilter> {
     let all = EventFilter {
         types: vec!["message.*".parse().unwrap()],
         sources: vec!["shop".parse().unwrap()],
+        reach: reach(),
         vendor: text.clone(),
         channel: Some(Channel::Sms),
         direction: Some(Direction::Inbound),
@@ -124,6 +127,7 @@ fn event_filters() -> Vec<EventFilter> {
         none(),
         EventFilter { types: all.types.clone(), ..none() },
         EventFilter { sources: all.sources.clone(), ..none() },
+        EventFilter { reach: reach(), ..none() },
         EventFilter { message_id: text.clone(), ..none() },
         EventFilter { conversation: text, ..none() },
         EventFilter { since: time, until: time, ..none() },
@@ -138,6 +142,7 @@ fn message_filters() -> Vec<MessageFilter> {
         state: Some(State::Sent),
         stuck_since: time,
         source: Some("shop".parse().unwrap()),
+        reach: reach(),
         vendor: text.clone(),
         conversation: text.clone(),
         phone: text,
@@ -148,4 +153,9 @@ fn message_filters() -> Vec<MessageFilter> {
         until: time,
     };
     vec![MessageFilter::default(), MessageFilter { conversation: None, ..all.clone() }, all]
+}
+
+/// Somebody who may see the things of two sources.
+fn reach() -> Reach {
+    Reach::of(vec!["shop".parse().unwrap(), "desk".parse().unwrap()])
 }
