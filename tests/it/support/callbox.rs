@@ -213,8 +213,12 @@ fn config(text: &str, store: &Path) -> Config {
         format!("[api]\n{LISTEN}anonymous = \"loopback\"\n")
     };
     let store = store.display();
+    // What stands before the first section belongs to `[server]`.
+    let sections = text.find("\n[").map_or(0, |line| line + 1);
+    let (server, text) = if text.starts_with('[') { ("", text) } else { text.split_at(sections) };
     let free = if text.contains("min_free") { "" } else { "min_free = \"1MiB\"\n" };
-    let whole = format!("[server]\n{LISTEN}{PUBLIC}{api}[store]\npath = \"{store}\"\n{free}{text}");
+    let whole =
+        format!("[server]\n{LISTEN}{PUBLIC}{server}{api}[store]\npath = \"{store}\"\n{free}{text}");
     Config::parse(&whole, "test.toml", &Environment::default())
         .unwrap_or_else(|error| unreachable!("{error}\n{whole}"))
 }
