@@ -29,7 +29,7 @@ fn seconds(callbox: &Callbox) -> i64 {
 
 /// A source, behind whatever stands in `[server]`.
 fn shop(server: &str, auth: &str) -> String {
-    format!("{server}\n[sources.shop]\nvendor = \"wavecell\"\nauth = [{auth}]\n")
+    format!("[server]\n{server}\n[sources.shop]\nvendor = \"wavecell\"\nauth = [{auth}]\n")
 }
 
 /// Pushes a receipt, and gives the reason if it is not authentic.

@@ -213,9 +213,11 @@ fn config(text: &str, store: &Path) -> Config {
         format!("[api]\n{LISTEN}anonymous = \"loopback\"\n")
     };
     let store = store.display();
-    // What stands before the first section belongs to `[server]`.
-    let sections = text.find("\n[").map_or(0, |line| line + 1);
-    let (server, text) = if text.starts_with('[') { ("", text) } else { text.split_at(sections) };
+    // A section of `[server]` that the test begins with is joined with ours.
+    let (server, text) = text.strip_prefix("[server]\n").map_or(("", text), |keys| {
+        let end = keys.find("\n[").map_or(0, |line| line + 1);
+        keys.split_at(end)
+    });
     let free = if text.contains("min_free") { "" } else { "min_free = \"1MiB\"\n" };
     let whole =
         format!("[server]\n{LISTEN}{PUBLIC}{server}{api}[store]\npath = \"{store}\"\n{free}{text}");
