@@ -14,6 +14,7 @@ mod command;
 mod deliver;
 mod demo;
 mod disk;
+mod door;
 mod durable;
 mod follow;
 mod messages;
