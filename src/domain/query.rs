@@ -134,7 +134,7 @@ pub struct CallbackFilter {
     pub until: Option<Time>,
 }
 
-/// Which deliveries are wanted.
+/// Which deliveries are wanted; what is absent is not asked for.
 #[derive(Clone, Debug, Default)]
 pub struct DeliveryFilter {
     /// The destination's name.
@@ -145,4 +145,8 @@ pub struct DeliveryFilter {
     pub event: Option<EventId>,
     /// Of whose events deliveries may be seen.
     pub reach: Reach,
+    /// Made at or after this.
+    pub since: Option<Time>,
+    /// Made before this.
+    pub until: Option<Time>,
 }

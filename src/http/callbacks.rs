@@ -85,7 +85,7 @@ async fn list(
     let raw = caller.has(Scope::Raw);
     let items = found.items.iter().map(|record| shown(&room, record, raw)).collect();
     let found = Page { items, place: found.place, more: found.more };
-    Ok(page::answer(found, page, List::Callbacks, &room.key))
+    Ok(page::answer(found, List::Callbacks, &room.key))
 }
 
 /// `GET /v1/callbacks/{id}`.

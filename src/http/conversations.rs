@@ -36,5 +36,5 @@ async fn one(
     }
     let found = room.store.conversation(&source, &id, page).await?;
     let found = found.ok_or_else(|| Problem::missing("conversation", &id))?;
-    Ok(page::answer(found, page, List::Conversation, &room.key))
+    Ok(page::answer(found, List::Conversation, &room.key))
 }

@@ -6,7 +6,7 @@ use super::auth::Caller;
 use super::operation::{Answer, Operation};
 use super::page::{self, List, PageOf};
 use super::parameters;
-use super::params::Params;
+use super::params::{self, Params};
 use super::problem::{Code, Problem};
 use super::room::Room;
 use crate::domain::delivery::{Delivery, DeliveryState, Trigger};
@@ -49,11 +49,13 @@ async fn list(
         state: params.word("state", &states)?,
         event: params.parsed("event_id", "the id of an event: evt_ and 26 characters")?,
         reach: caller.reach,
+        since: params.parsed("since", params::TIME)?,
+        until: params.parsed("until", params::TIME)?,
     };
     let page = page::request(&mut params, List::Deliveries, &room.key)?;
     params.end()?;
     let found = room.store.deliveries(filter, page).await?;
-    Ok(page::answer(found, page, List::Deliveries, &room.key))
+    Ok(page::answer(found, List::Deliveries, &room.key))
 }
 
 /// `GET /v1/deliveries/{id}`.

@@ -91,18 +91,9 @@ pub(super) struct Listed<T> {
 }
 
 /// Makes the answer of a page.
-pub(super) fn answer<T: Serialize>(
-    page: Page<T>,
-    asked: PageRequest,
-    list: List,
-    key: &[u8; 32],
-) -> HttpResponse {
-    // The place before everything, for polling a list that has nothing yet.
-    let beginning = match asked.order {
-        Order::Ascending => Place(0),
-        Order::Descending => Place(i64::MAX),
-    };
-    let cursor = write(page.place.unwrap_or(beginning), list, key);
+pub(super) fn answer<T: Serialize>(page: Page<T>, list: List, key: &[u8; 32]) -> HttpResponse {
+    // Of a list that has nothing yet, the place before everything: whoever polls from there hears of all that comes.
+    let cursor = write(page.place.unwrap_or(Place(0)), list, key);
     let next_cursor = page.more.then(|| cursor.clone());
     HttpResponse::Ok().json(PageOf { data: page.items, cursor, next_cursor })
 }
