@@ -7,7 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 /// Wrong keys that an address may send within a [`WINDOW`]; after that, none of its keys is looked at until the window ends.
-const WRONG_MAX: u32 = 20; // a mistyped key in a script shows itself; a person needs three
+const WRONG_MAX: u32 = 60; // one a second: a script with a mistyped key shows itself, and a guess stays hopeless
 
 /// How long wrong keys are remembered, from the first one on.
 const WINDOW: Duration = Duration::from_mins(1);

@@ -42,10 +42,21 @@ impl Components {
     }
 }
 
-/// Takes out what is never answered: nulls; and the formats that JSON Schema does not know.
+/// Takes out what is never answered: what could be null is absent instead; and the formats that JSON Schema does not know.
 fn tidy(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
+            let absent: Vec<String> = members
+                .get("properties")
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten()
+                .filter(|(_, shape)| may_be_null(shape))
+                .map(|(name, _)| name.clone())
+                .collect();
+            if let Some(Value::Array(required)) = members.get_mut("required") {
+                required.retain(|name| !absent.iter().any(|absent| name == absent));
+            }
             if let Some(Value::Array(types)) = members.get_mut("type") {
                 types.retain(|kind| kind != "null");
                 if let [only] = types.as_slice() {
@@ -70,6 +81,12 @@ fn tidy(schema: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(tidy),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
+}
+
+fn may_be_null(shape: &Value) -> bool {
+    let is_null = |kind: &Value| kind == "null";
+    let of = |place: &str| shape.get(place).and_then(Value::as_array).into_iter().flatten();
+    of("type").any(is_null) || of("anyOf").any(|choice| choice.get("type").is_some_and(is_null))
 }
 
 #[cfg(test)]
