@@ -67,7 +67,7 @@ fn destination(
         .map_or(Some(TIMEOUT), |text| judge.duration(text, TIMEOUT_MIN, TIMEOUT_MAX));
     let max_concurrency = concurrency(raw.max_concurrency.as_ref(), judge);
     let retry = retry(name, raw.retry.as_deref(), judge);
-    let allow_subnets = judge.each(&raw.allow_subnets, Judge::read::<ipnet::IpNet>);
+    let allow_subnets = judge.each(&raw.allow_subnets, Judge::network);
     kept_promises?;
     Some(Destination {
         name: read_name?,
