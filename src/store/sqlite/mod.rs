@@ -17,6 +17,7 @@ mod retention;
 mod rows;
 mod schema;
 mod space;
+mod steps;
 mod tally;
 mod trouble;
 mod writer;

@@ -1,19 +1,17 @@
 //! The tables, and how an older file becomes today's: one step for each `user_version`, each in one transaction.
 
-mod lean;
-
 use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use self::lean::LEAN;
 use super::open::OpenError;
+use super::steps;
 
 /// `application_id` of our files: "cbox" in ASCII.
 pub(super) const APPLICATION_ID: i32 = 0x6362_6f78;
 
 /// The steps, oldest first: step n leads from `user_version` n to n + 1. They are never changed, only added to.
-const STEPS: &[&str] = &[FIRST, SECOND, LEAN];
+const STEPS: &[&str] = &[FIRST, SECOND, steps::LEAN, steps::RARE];
 
 /// The `user_version` of today's tables.
 const TODAY: usize = STEPS.len();

@@ -7,7 +7,7 @@
 /// * Without references that are looked up at every insert. The rows they lead to are removed last, by the same step.
 /// * An event's key is looked for among its message's own events, which stand together at the end of the index while the message
 ///   is young. Only events of no message are found by their key alone.
-pub(super) const LEAN: &str = "
+pub(in crate::store::sqlite) const LEAN: &str = "
     -- The highest number of a row that was removed.
     CREATE TABLE floor (
         name    TEXT    PRIMARY KEY,
