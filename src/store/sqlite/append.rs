@@ -132,10 +132,10 @@ pub(super) fn insert_event(
     origin: Origin<'_>,
     event: &NewEvent,
     place: Place,
-    revises: bool,
+    replaces: bool,
 ) -> Result<i64, Error> {
     let Origin { callback, entered, floors } = origin;
-    let revised = revises || place.shares_key;
+    let revised = replaces || place.shares_key;
     let folded = place
         .message
         .map(|message| fold(connection, message, &event.draft, callback.received_at))
