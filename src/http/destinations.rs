@@ -77,7 +77,11 @@ async fn resume(
     Ok(HttpResponse::Ok().json(shown(&room, destination).await?))
 }
 
-fn find<'a>(room: &'a Room, caller: &Caller, name: &str) -> Result<&'a Destination, Problem> {
+pub(super) fn find<'a>(
+    room: &'a Room,
+    caller: &Caller,
+    name: &str,
+) -> Result<&'a Destination, Problem> {
     let mut known = room.config.destinations.iter();
     let found = known.find(|destination| destination.name.as_str() == name);
     let found = found.filter(|destination| caller.reach.has_destination(destination));

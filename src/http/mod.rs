@@ -31,6 +31,7 @@ mod sources;
 mod strangers;
 mod stream;
 mod told;
+mod trial;
 mod wrong_keys;
 
 pub use health::Health;

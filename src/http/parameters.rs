@@ -17,6 +17,8 @@ pub(super) struct Param {
     pub(super) shape: Shape,
     /// A value of it.
     pub(super) example: &'static str,
+    /// Whether it has to be there.
+    pub(super) required: bool,
 }
 
 /// What is allowed as a value.
@@ -52,7 +54,7 @@ const fn param(
     example: &'static str,
     what: &'static str,
 ) -> Param {
-    Param { name, what, shape, example }
+    Param { name, what, shape, example, required: false }
 }
 
 fn flags() -> Vec<&'static str> {
@@ -237,6 +239,12 @@ pub(super) const DELIVERIES: &[Param] = &[
     param("since", Shape::Time, "2026-08-12T09:15:57Z", "Made at or after this, by our clock."),
     param("until", Shape::Time, "2026-08-13T00:00:00Z", "Made before this, by our clock."),
 ];
+
+/// The event that something is tried out with.
+pub(super) const EVENT: &[Param] = &[Param {
+    required: true,
+    ..param("event", Shape::EventId, "evt_01M2N3P4Q5R6S7T8V9W0X1Y2Z3", "The event's id.")
+}];
 
 /// Whether it is only tried out.
 pub(super) const DRY_RUN: &[Param] = &[param(

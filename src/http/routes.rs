@@ -12,7 +12,7 @@ use super::operation::{Operation, Verb};
 use super::problem::{Code, Problem};
 use super::{
     callbacks, conversations, deliveries, destinations, document, events, health, inbound, keys,
-    messages, metrics, reprocess, sources, stream,
+    messages, metrics, reprocess, sources, stream, trial,
 };
 
 /// What a path does.
@@ -42,6 +42,7 @@ pub(super) const API: &[At] = &[
     ("/v1/deliveries/{id}/cancel", &[&deliveries::CANCEL]),
     ("/v1/destinations", &[&destinations::LIST]),
     ("/v1/destinations/{name}", &[&destinations::ONE]),
+    ("/v1/destinations/{name}/test", &[&trial::TEST]),
     ("/v1/destinations/{name}/pause", &[&destinations::PAUSE]),
     ("/v1/destinations/{name}/resume", &[&destinations::RESUME]),
     ("/v1/sources", &[&sources::LIST]),
@@ -49,13 +50,10 @@ pub(super) const API: &[At] = &[
     ("/v1/keys", &[&keys::LIST]),
 ];
 
-/// The vendors' listener.
+/// The vendors' listener. Whatever else comes to it is a push, or was meant to be one: the source is found without a pattern.
 pub(super) fn vendors(config: &mut ServiceConfig) {
-    config
-        .route("/in/{source}", web::route().to(inbound::push))
-        .route("/in/{source}/{below:.*}", web::route().to(inbound::push))
-        .default_service(web::to(inbound::lost));
     serve(config, &[("/healthz", &[&health::ALIVE]), ("/readyz", &[&health::READY])]);
+    config.default_service(web::to(inbound::push));
 }
 
 /// The API's listener.

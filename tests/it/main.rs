@@ -30,4 +30,5 @@ mod retention;
 mod store;
 mod support;
 mod vendors;
+mod wanted;
 mod watch;

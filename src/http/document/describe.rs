@@ -84,11 +84,12 @@ fn id(prefix: &str) -> Value {
 }
 
 fn in_query(param: &Param) -> Value {
-    let Param { name, what, shape, example } = *param;
+    let Param { name, what, shape, example, required } = *param;
     let many = matches!(shape, Shape::Globs | Shape::Names);
     let mut told = json!({
         "name": name,
         "in": "query",
+        "required": required,
         "description": what,
         "schema": schema(shape),
         "example": if many { json!([example]) } else { value(shape, example) },
