@@ -113,7 +113,7 @@ mod tests {
         let lines =
             text.split_once("\n[api.keys").map(|(_, rest)| format!("[api.keys{rest}")).unwrap();
         let lines = format!(
-            "[sources.shop]\nvendor = \"generic\"\nauth = [{{ type = \"none\" }}]\n{lines}"
+            "[sources.shop]\nvendor = \"wavecell\"\nauth = [{{ type = \"none\" }}]\n{lines}"
         );
         let config = Config::parse(&lines, "test.toml", &Environment::default()).unwrap();
         let key = config.api.keys.get(&new.name).unwrap();

@@ -118,7 +118,7 @@ const SINCE: Param =
 const UNTIL: Param =
     param("until", Shape::Time, "2026-08-13T00:00:00Z", "Received before this, by our clock.");
 
-const VENDOR: Param = param("vendor", Shape::Text, "generic", "The vendor's code.");
+const VENDOR: Param = param("vendor", Shape::Text, "acme", "The vendor's code.");
 
 const CHANNEL: Param =
     param("channel", Shape::Word(channels), "whatsapp", "The channel it went over.");

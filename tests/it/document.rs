@@ -227,10 +227,10 @@ async fn what_is_answered_is_what_the_document_says() {
             "/v1/callbacks/{id}/reprocess",
             format!("/v1/callbacks/{callback}/reprocess?dry_run=true"),
         ),
-        ("/v1/destinations/{name}/pause", "/v1/destinations/crm/pause".to_owned()),
-        ("/v1/destinations/{name}/resume", "/v1/destinations/crm/resume".to_owned()),
         ("/v1/deliveries/{id}/retry", format!("/v1/deliveries/{delivery}/retry")),
         ("/v1/deliveries/{id}/cancel", format!("/v1/deliveries/{waiting}/cancel")),
+        ("/v1/destinations/{name}/pause", "/v1/destinations/crm/pause".to_owned()),
+        ("/v1/destinations/{name}/resume", "/v1/destinations/crm/resume".to_owned()),
     ];
     for (path, target) in &deeds {
         let answer = callbox.order(target).await;
