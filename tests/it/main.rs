@@ -15,6 +15,7 @@ mod deliver;
 mod demo;
 mod disk;
 mod durable;
+mod evidence;
 mod follow;
 mod messages;
 mod operate;

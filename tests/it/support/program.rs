@@ -35,7 +35,7 @@ impl Place {
     }
 
     fn command(&self, log: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_callbox"));
+        let mut command = Command::new(under_test());
         command.args(["--log", log, "serve", "--config"]).arg(self.path().join("callbox.toml"));
         command
     }
@@ -59,6 +59,20 @@ impl Place {
         Program::of(command.stderr(Stdio::inherit()))
     }
 
+    /// Starts the program under `strace` with these arguments, which writes what it sees into the file `trace`.
+    pub(crate) fn start_traced(&self, trace: &Path, arguments: &[&str]) -> Program {
+        let mut command = Command::new("strace");
+        let program = self.command("off");
+        command.args(arguments).arg("-o").arg(trace);
+        command.arg(program.get_program()).args(program.get_args());
+        let mut program = Program::of(command.stderr(Stdio::inherit()));
+        let tracer = program.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{tracer}/task/{tracer}/children"));
+        let traced: i32 = children.unwrap().trim().parse().unwrap();
+        program.traced = Pid::from_raw(traced);
+        program
+    }
+
     /// Runs another command of the program, with this place's configuration, to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_callbox"));
@@ -72,9 +86,18 @@ impl Place {
     }
 }
 
+/// The program under test: the one that was built with this test, unless `CALLBOX_EVIDENCE_PROGRAM` names another, such as one that
+/// is broken on purpose.
+fn under_test() -> PathBuf {
+    let other = std::env::var_os("CALLBOX_EVIDENCE_PROGRAM");
+    other.map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_callbox")), PathBuf::from)
+}
+
 /// A running program; killed when dropped.
 pub(crate) struct Program {
     child: Child,
+    /// The program itself, if the child is what traces it.
+    traced: Option<Pid>,
     pub(crate) vendors: SocketAddr,
     pub(crate) api: SocketAddr,
 }
@@ -89,17 +112,21 @@ impl Program {
             line.rsplit_once("http://").unwrap().1.parse().unwrap()
         };
         let (vendors, api) = (address("vendors push to"), address("ask at"));
-        Self { child, vendors, api }
+        Self { child, traced: None, vendors, api }
     }
 
     /// Asks it to stop.
     pub(crate) fn terminate(&self) {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        kill_process(self.pid(), Signal::TERM).unwrap();
+    }
+
+    fn pid(&self) -> Pid {
+        self.traced.unwrap_or_else(|| Pid::from_child(&self.child))
     }
 
     /// Ends it where it is, as a power cut would.
     pub(crate) fn kill(&mut self) {
-        self.child.kill().unwrap();
+        kill_process(self.pid(), Signal::KILL).unwrap();
         self.child.wait().unwrap();
     }
 
@@ -111,8 +138,10 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
+        // It may have ended already; what traces it ends with it.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = kill_process(self.pid(), Signal::KILL);
+        }
         let _ = self.child.wait();
     }
 }

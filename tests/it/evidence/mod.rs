@@ -1,0 +1,28 @@
+//! What shows that the promises hold: checks that need tools, privileges or time, run together by `tests/evidence/run`.
+
+mod disk;
+mod power;
+mod trace;
+
+use std::io::Write;
+
+/// How much of something a run does: what the environment says, or this.
+pub(crate) fn amount(variable: &str, usual: u64) -> u64 {
+    std::env::var(variable).map_or(usual, |text| text.parse().unwrap())
+}
+
+/// What is broken on purpose in the program under test, if anything: then a check has to find it.
+pub(crate) fn broken() -> Option<String> {
+    std::env::var("CALLBOX_EVIDENCE_BROKEN").ok()
+}
+
+/// Puts a line into the table that `tests/evidence/run` prints: what was done, how often, and what came of it.
+pub(crate) fn tell(what: &str, amount: &str, found: &str) {
+    let what = broken().map_or(what.to_owned(), |broken| format!("{what}, with {broken}"));
+    let line = format!("| {what} | {amount} | {found} |");
+    eprintln!("{line}");
+    if let Some(table) = std::env::var_os("CALLBOX_EVIDENCE_TABLE") {
+        let mut table = std::fs::File::options().create(true).append(true).open(table).unwrap();
+        writeln!(table, "{line}").unwrap();
+    }
+}
