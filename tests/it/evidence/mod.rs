@@ -1,6 +1,8 @@
 //! What shows that the promises hold: checks that need tools, privileges or time, run together by `tests/evidence/run`.
 
 mod disk;
+mod full_disk;
+mod io_errors;
 mod power;
 mod trace;
 

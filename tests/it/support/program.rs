@@ -15,14 +15,19 @@ pub(crate) struct Place {
 impl Place {
     /// A folder whose configuration has these sections besides free ports, a store, and a source `shop` of Wavecell's.
     pub(crate) fn new(text: &str) -> Self {
+        Self::with("", text)
+    }
+
+    /// The same with these lines, too, before the first section.
+    pub(crate) fn with(lines: &str, text: &str) -> Self {
         let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let place = Self { directory };
         let whole = format!(
             "server.listen = \"127.0.0.1:0\"\napi.listen = \"127.0.0.1:0\"\napi.anonymous = \"loopback\"\n\
-             store.path = \"{}\"\n[sources.shop]\nvendor = \"wavecell\"\nauth = [{{ type = \"none\" }}]\n{text}",
+             store.path = \"{}\"\n{lines}[sources.shop]\nvendor = \"wavecell\"\nauth = [{{ type = \"none\" }}]\n{text}",
             place.database().display()
         );
-        std::fs::write(place.path().join("callbox.toml"), whole).unwrap();
+        std::fs::write(place.configuration(), whole).unwrap();
         place
     }
 
@@ -32,6 +37,15 @@ impl Place {
 
     pub(crate) fn database(&self) -> PathBuf {
         self.path().join("data").join("callbox.db")
+    }
+
+    pub(crate) fn configuration(&self) -> PathBuf {
+        self.path().join("callbox.toml")
+    }
+
+    /// What stands in the configuration.
+    pub(crate) fn text(&self) -> String {
+        std::fs::read_to_string(self.configuration()).unwrap()
     }
 
     fn command(&self, log: &str) -> Command {
@@ -118,6 +132,11 @@ impl Program {
     /// Asks it to stop.
     pub(crate) fn terminate(&self) {
         kill_process(self.pid(), Signal::TERM).unwrap();
+    }
+
+    /// Its number among the system's processes.
+    pub(crate) fn id(&self) -> i32 {
+        self.pid().as_raw_nonzero().get()
     }
 
     fn pid(&self) -> Pid {
