@@ -192,9 +192,10 @@ impl File {
                 shuffle(&mut changes, random);
                 let share = 1 + random.below(10);
                 for change in changes.into_iter().filter(|_| random.below(10) < share) {
-                    match cut {
-                        Cut::Torn(piece) => change.arrive_torn(&mut bytes, piece, random),
-                        _ => change.arrive(&mut bytes),
+                    if let Cut::Torn(piece) = cut {
+                        change.arrive_torn(&mut bytes, piece, random);
+                    } else {
+                        change.arrive(&mut bytes);
                     }
                 }
             }

@@ -10,12 +10,16 @@ use std::io::Write;
 
 /// How much of something a run does: what the environment says, or this.
 pub(crate) fn amount(variable: &str, usual: u64) -> u64 {
-    std::env::var(variable).map_or(usual, |text| text.parse().unwrap())
+    setting(variable).map_or(usual, |text| text.parse().unwrap())
 }
 
 /// What is broken on purpose in the program under test, if anything: then a check has to find it.
 pub(crate) fn broken() -> Option<String> {
-    std::env::var("CALLBOX_EVIDENCE_BROKEN").ok()
+    setting("CALLBOX_EVIDENCE_BROKEN")
+}
+
+fn setting(variable: &str) -> Option<String> {
+    std::env::var_os(variable).map(|text| text.into_string().unwrap())
 }
 
 /// Puts a line into the table that `tests/evidence/run` prints: what was done, how often, and what came of it.
@@ -23,7 +27,7 @@ pub(crate) fn tell(what: &str, amount: &str, found: &str) {
     let what = broken().map_or(what.to_owned(), |broken| format!("{what}, with {broken}"));
     let line = format!("| {what} | {amount} | {found} |");
     eprintln!("{line}");
-    if let Some(table) = std::env::var_os("CALLBOX_EVIDENCE_TABLE") {
+    if let Some(table) = setting("CALLBOX_EVIDENCE_TABLE") {
         let mut table = std::fs::File::options().create(true).append(true).open(table).unwrap();
         writeln!(table, "{line}").unwrap();
     }

@@ -2,7 +2,7 @@
 //! store is opened on it. All that was acknowledged before has to be there.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use callbox::clock::{Clock, SystemClock};
@@ -166,10 +166,10 @@ fn in_order(runs: &[Run], pushed: &[Acknowledged]) -> Vec<Option<Acknowledged>> 
     let known: HashMap<&str, &Acknowledged> =
         pushed.iter().map(|one| (one.callback.as_str(), one)).collect();
     let moments = runs.iter().flat_map(|run| &run.moments);
-    let answers = moments.filter_map(|moment| match &moment.what {
+    let answers = moments.filter_map(|moment| {
+        let What::Acknowledged { callback } = &moment.what else { return None };
         // One whose answer the kill caught on its way is not known; the place in the order stays its own.
-        What::Acknowledged { callback } => Some(known.get(callback.as_str()).copied().cloned()),
-        _ => None,
+        Some(known.get(callback.as_str()).copied().cloned())
     });
     answers.collect()
 }
@@ -278,7 +278,7 @@ impl Opener {
     }
 
     /// Every callback that the store has, as its own code reads it.
-    async fn kept(&self, path: &PathBuf) -> anyhow::Result<HashMap<String, (String, Vec<String>)>> {
+    async fn kept(&self, path: &Path) -> anyhow::Result<HashMap<String, (String, Vec<String>)>> {
         let store = SqliteStore::open(path, &self.clock, &Random::from_seed(1))?;
         store.recover(self.clock.now()).await?;
         let mut kept = HashMap::new();

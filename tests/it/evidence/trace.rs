@@ -67,27 +67,27 @@ pub(crate) fn read(trace: &Path, directory: &Path) -> Vec<Moment> {
 fn calls(trace: &Path) -> Vec<Call> {
     let mut calls = Vec::new();
     let mut unfinished: HashMap<String, (usize, String)> = HashMap::new();
-    for (number, line) in BufReader::new(std::fs::File::open(trace).unwrap()).lines().enumerate() {
-        let line = line.unwrap();
-        let Some((thread, told)) = line.split_once(' ') else { continue };
+    for (number, text) in BufReader::new(std::fs::File::open(trace).unwrap()).lines().enumerate() {
+        let text = text.unwrap();
+        let Some((thread, told)) = text.split_once(' ') else { continue };
         let told = told.trim_start();
-        if let Some(begun) = told.strip_suffix("<unfinished ...>") {
-            unfinished.insert(thread.to_owned(), (number, begun.trim_end().to_owned()));
+        if let Some(opening) = told.strip_suffix("<unfinished ...>") {
+            unfinished.insert(thread.to_owned(), (number, opening.trim_end().to_owned()));
             continue;
         }
         let (began, whole) = match told.strip_prefix("<... ") {
             None => (number, told.to_owned()),
             Some(resumed) => {
-                let Some((began, begun)) = unfinished.remove(thread) else { continue };
+                let Some((began, opening)) = unfinished.remove(thread) else { continue };
                 let (_, rest) = resumed.split_once("resumed>").unwrap();
-                (began, begun + rest)
+                (began, opening + rest)
             }
         };
         calls.extend(call(&whole, began, number));
     }
     // What was cut off by the end may have been done.
-    for (began, begun) in unfinished.into_values() {
-        calls.extend(call(&format!("{begun}) = 0"), began, usize::MAX));
+    for (began, opening) in unfinished.into_values() {
+        calls.extend(call(&format!("{opening}) = 0"), began, usize::MAX));
     }
     calls
 }

@@ -79,12 +79,12 @@ impl Place {
         let program = self.command("off");
         command.args(arguments).arg("-o").arg(trace);
         command.arg(program.get_program()).args(program.get_args());
-        let mut program = Program::of(command.stderr(Stdio::inherit()));
-        let tracer = program.child.id();
-        let children = std::fs::read_to_string(format!("/proc/{tracer}/task/{tracer}/children"));
-        let traced: i32 = children.unwrap().trim().parse().unwrap();
-        program.traced = Pid::from_raw(traced);
-        program
+        let mut started = Program::of(command.stderr(Stdio::inherit()));
+        let outer = started.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{outer}/task/{outer}/children"));
+        let inner: i32 = children.unwrap().trim().parse().unwrap();
+        started.traced = Pid::from_raw(inner);
+        started
     }
 
     /// Runs another command of the program, with this place's configuration, to its end.
