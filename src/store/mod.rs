@@ -381,6 +381,9 @@ pub trait Upkeep: Send + Sync {
     /// How many writes wait for their turn.
     fn waiting(&self) -> usize;
 
+    /// Whether there is room on the disk for what comes in, as of the last look. [`Intake::append`] is refused with the same error.
+    fn has_room(&self) -> Result<(), StoreError>;
+
     /// Looks how much of the disk is free. While that is too little, [`Intake::append`] is refused with [`StoreError::Full`];
     /// everything else goes on.
     async fn look_at_disk(&self) -> Result<(), StoreError>;
