@@ -292,7 +292,7 @@ fn wrong_destinations_and_promises_not_kept_yet_are_refused() {
             ("max_concurrency = -1", "a whole number"),
             (r#"retry = ["5s", "-5s"]"#, "retry[1]: not a duration"),
             (r#"allow_subnets = ["127.0.0.1/99"]"#, "allow_subnets[0]"),
-            ("filter = { a = 1 }", "not supported yet"),
+            ("filter = { typ = 1 }", "filter.typ: no event has a field"),
             ("rate = 5", "not supported yet"),
             (r#"order = "message""#, "not supported yet"),
             (r#"from = "beginning""#, "not supported yet"),
