@@ -54,7 +54,10 @@ fn source(
     let answers = answers(&raw.answers, judge);
     let unauthentic_answer = unauthentic_answer(raw.unauthentic_answer.as_ref(), judge);
     let unauthentic_keep = quota(&raw.unauthentic_keep, judge);
-    let rate = rate(raw.rate.as_ref(), judge);
+    let rate = match &raw.rate {
+        None => Some(None),
+        Some(value) => rate(value, judge).map(Some),
+    };
     let vendor = vendor(name, raw, judge)?;
     let max_body = match &raw.max_body {
         None => Some(vendor.default_max_body()),
@@ -162,11 +165,10 @@ fn unauthentic_answer(status: Option<&Spanned<u16>>, judge: &mut Judge<'_>) -> O
 }
 
 /// Callbacks a second.
-fn rate(value: Option<&Anything>, judge: &mut Judge<'_>) -> Option<Option<NonZeroU32>> {
-    let Some(value) = value else { return Some(None) };
+fn rate(value: &Anything, judge: &mut Judge<'_>) -> Option<NonZeroU32> {
     let number = value.get_ref().as_integer().and_then(|number| u32::try_from(number).ok());
     let rate = number.filter(|number| *number <= RATE_MAX).and_then(NonZeroU32::new);
-    rate.map(Some).or_else(|| {
+    rate.or_else(|| {
         let message = format!("has to be a whole number of callbacks a second, 1 to {RATE_MAX}");
         judge.refuse(value, message)
     })

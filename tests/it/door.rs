@@ -160,7 +160,7 @@ async fn what_is_over_the_rate_is_told_when_to_come_again_and_is_not_kept() {
     callbox.clock.advance(std::time::Duration::from_millis(500));
     push(6).await.callback();
     push(7).await.problem(429, "too_many");
-    callbox.clock.advance(std::time::Duration::from_secs(60));
+    callbox.clock.advance(std::time::Duration::from_mins(1));
     push(8).await.callback();
     push(9).await.callback();
     push(10).await.problem(429, "too_many");
