@@ -247,7 +247,8 @@ mod tests {
         let texts = [include_str!("append.rs"), include_str!("place.rs")];
         let mut looked_at = 0;
         for text in texts {
-            for sql in text.split('"').filter(|part| part.starts_with(concat!("INSERT", " INTO "))) {
+            for sql in text.split('"').filter(|part| part.starts_with(concat!("INSERT", " INTO ")))
+            {
                 let mut explain = connection.prepare(&format!("EXPLAIN {sql}")).unwrap();
                 let mut steps = explain.raw_query();
                 while let Some(step) = steps.next().unwrap() {
