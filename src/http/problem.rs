@@ -40,6 +40,8 @@ pub(super) enum Code {
     TooLarge,
     /// A request's connection broke off.
     BrokenOff,
+    /// A source brings more than it may.
+    TooMany,
     /// What was asked for can't be done as things stand.
     Conflict,
     /// The trouble is ours.
@@ -70,7 +72,7 @@ const fn row(
 
 impl Code {
     /// Every code, in the order of their statuses.
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::InvalidParameter,
         Self::BrokenOff,
         Self::Unauthorized,
@@ -81,6 +83,7 @@ impl Code {
         Self::TooSlow,
         Self::Conflict,
         Self::TooLarge,
+        Self::TooMany,
         Self::TooManyFailures,
         Self::Unavailable,
     ];
@@ -149,6 +152,12 @@ impl Code {
                 "The body is too large",
                 "Send less at a time, or raise the source's `max_body`.",
             ),
+            Self::TooMany => row(
+                "too_many",
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many callbacks",
+                "Send them again after as many seconds as the header `Retry-After` says, or raise the source's `rate`.",
+            ),
             Self::TooManyFailures => row(
                 "too_many_failures",
                 StatusCode::TOO_MANY_REQUESTS,
@@ -166,7 +175,10 @@ impl Code {
 
     /// Whether it can be of the API; the others are of the vendors' listener alone.
     pub(super) const fn is_of_the_api(self) -> bool {
-        !matches!(self, Self::BrokenOff | Self::Unauthentic | Self::TooSlow | Self::TooLarge)
+        !matches!(
+            self,
+            Self::BrokenOff | Self::Unauthentic | Self::TooSlow | Self::TooLarge | Self::TooMany
+        )
     }
 
     /// An answer with it, for the document.

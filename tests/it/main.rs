@@ -17,6 +17,7 @@ mod disk;
 mod document;
 mod door;
 mod durable;
+mod evidence;
 mod follow;
 mod keys;
 mod messages;
