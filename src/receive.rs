@@ -108,6 +108,7 @@ impl<S: Intake + ?Sized> Receiver<S> {
             let wanted = self.destinations.iter();
             let wanted = wanted.filter(|destination| {
                 destination.wants(draft.kind, &source.name, draft.data.channel)
+                    && destination.from.includes(at)
             });
             let deliveries = wanted
                 .map(|destination| {

@@ -1,5 +1,7 @@
 //! The tables, and how an older file becomes today's: one step for each `user_version`, each in one transaction.
 
+mod backlog;
+
 use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -10,7 +12,7 @@ use super::open::OpenError;
 pub(super) const APPLICATION_ID: i32 = 0x6362_6f78;
 
 /// The steps, oldest first: step n leads from `user_version` n to n + 1. They are never changed, only added to.
-const STEPS: [&str; 2] = [FIRST, SECOND];
+const STEPS: [&str; 3] = [FIRST, SECOND, backlog::BACKLOG];
 
 /// The `user_version` of today's tables.
 const TODAY: usize = STEPS.len();
