@@ -6,6 +6,7 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::backlog;
+use super::filter::filter;
 use super::headers::own_headers;
 use super::judge::Judge;
 use super::mistakes::did_you_mean;
@@ -57,6 +58,7 @@ fn destination(
     let events = events(raw.events.as_ref(), judge);
     let wanted = judge.each(&raw.sources, |judge, text| known_source(text, sources, judge));
     let channels = judge.each(&raw.channels, |judge, text| channel(text, judge));
+    let filter = filter(raw.filter.as_ref(), judge);
     let secrets = judge.each(&raw.secrets, |judge, text| signing_secret(judge, text));
     let headers = own_headers(&raw.headers, judge);
     let format = format(raw.format.as_ref(), judge);
@@ -68,7 +70,7 @@ fn destination(
     let retry = retry(name, raw.retry.as_deref(), judge);
     let from = backlog::from(raw.from.as_ref(), judge);
     let bounds = backlog::bounds(raw, judge);
-    let allow_subnets = judge.each(&raw.allow_subnets, Judge::read::<ipnet::IpNet>);
+    let allow_subnets = judge.each(&raw.allow_subnets, Judge::network);
     kept_promises?;
     Some(Destination {
         name: read_name?,
@@ -76,6 +78,7 @@ fn destination(
         events: events?,
         sources: wanted?,
         channels: channels?,
+        filter: filter?,
         secrets: secrets?,
         headers: headers?,
         format: format?,
@@ -103,10 +106,7 @@ fn promises(raw: &RawDestination, judge: &mut Judge<'_>) -> Option<()> {
         },
         Some(_) | None => Some(()),
     };
-    let others = [
-        judge.not_yet(raw.filter.as_ref(), "filters over the event's content are"),
-        judge.not_yet(raw.rate.as_ref(), "limiting the rate of a destination is"),
-    ];
+    let others = [judge.not_yet(raw.rate.as_ref(), "limiting the rate of a destination is")];
     order.and(others.into_iter().collect())
 }
 

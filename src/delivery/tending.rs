@@ -150,7 +150,7 @@ impl Tending {
         let past = page.items.iter().filter(|event| event.sequence <= joining.last);
         let wanted = past.filter(|event| {
             !destination.is_subject_of(event.kind, event.subject.as_deref())
-                && destination.wants(event.kind, &event.source, event.data.channel)
+                && destination.wants_event(event)
         });
         let deliveries = wanted
             .map(|event| (DeliveryId::from_bits(self.ids.next(now)), event.sequence))

@@ -15,6 +15,7 @@ use crate::support::receiver::Receiver;
 use crate::support::shelf::{STORES, Shelf, crm};
 
 const DAY: Duration = Duration::from_hours(24);
+const HOUR: Duration = Duration::from_hours(1);
 
 const SHOP: &str = "[sources.shop]\nvendor = \"wavecell\"\nauth = [{ type = \"none\" }]\n";
 
@@ -153,13 +154,13 @@ async fn deliveries_of_a_destination_that_left_the_configuration_end_after_a_day
     callbox.push("shop", receipt("m1", "sent")).await;
     // Back within the day, and nothing has happened.
     let callbox = callbox.restart_with(SHOP).await;
-    callbox.clock.advance(DAY - 60 * SECOND);
+    callbox.clock.advance(23 * HOUR);
     let callbox = callbox.restart_with(&with).await;
     callbox.clock.advance(DAY);
     let callbox = callbox.restart_with(SHOP).await;
     let pending = callbox.json("/v1/deliveries?state=pending").await;
     assert_eq!(count(&pending), 1);
-    callbox.clock.advance(DAY - 60 * SECOND);
+    callbox.clock.advance(23 * HOUR);
     assert_eq!(count(&callbox.json("/v1/deliveries?state=pending").await), 1);
     let cancelled =
         in_time(&callbox, "/v1/deliveries?state=cancelled", |page| count(page) == 1).await;

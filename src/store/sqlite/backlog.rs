@@ -1,8 +1,11 @@
 //! Bounding backlogs by index and counter, and handing the past to new destinations; each step is small.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, Error, OptionalExtension, params};
 
+use super::floors::Floors;
 use super::{Patience, SqliteStore, rows};
 use crate::clock::Time;
 use crate::domain::backlog::StartFrom;
@@ -50,7 +53,10 @@ impl Backlogs for SqliteStore {
     }
 
     async fn join(&self, step: JoinStep) -> Result<bool, StoreError> {
-        self.writer()?.write(Patience::Full, move |connection| join(connection, &step)).await
+        let floors = Arc::clone(&self.floors);
+        self.writer()?
+            .write(Patience::Full, move |connection| join(connection, &step, &floors))
+            .await
     }
 }
 
@@ -152,7 +158,7 @@ fn abandon(connection: &Connection, before: Time) -> Result<usize, Error> {
     Ok(0)
 }
 
-fn join(connection: &Connection, step: &JoinStep) -> Result<bool, Error> {
+fn join(connection: &Connection, step: &JoinStep, floors: &Floors) -> Result<bool, Error> {
     let moved = connection
         .prepare_cached(
             "UPDATE destination SET place = ?3, last = CASE WHEN ?3 IS NULL THEN NULL ELSE last END
@@ -163,13 +169,14 @@ fn join(connection: &Connection, step: &JoinStep) -> Result<bool, Error> {
         return Ok(false);
     }
     let mut insert = connection.prepare_cached(
-        "INSERT INTO delivery (uid, event, destination, state, made_ms, due_ms, cause)
-         SELECT ?1, sequence, ?3, 'pending', ?4, ?4, 'schedule' FROM event
+        "INSERT INTO delivery (id, uid, event, destination, state, made_ms, due_ms, cause)
+         SELECT max(coalesce((SELECT max(id) FROM delivery), 0), ?5) + 1, ?1, sequence, ?3, 'pending', ?4, ?4, 'schedule' FROM event
          WHERE sequence = ?2 AND NOT EXISTS (SELECT 1 FROM delivery WHERE event = ?2 AND destination = ?3)",
     )?;
     let now = step.now.as_millis();
     for (id, sequence) in &step.deliveries {
-        insert.execute(params![id.to_bytes(), sequence, step.destination.as_str(), now])?;
+        let (destination, floor) = (step.destination.as_str(), floors.delivery.number());
+        insert.execute(params![id.to_bytes(), sequence, destination, now, floor])?;
     }
     Ok(true)
 }

@@ -3,7 +3,7 @@
 /// An index for what waits, counters that triggers keep, and a row for each destination that was ever configured.
 ///
 /// Triggers, so that the counts hold whichever release or step writes. One of them costs an append about a microsecond a delivery.
-pub(super) const BACKLOG: &str = "
+pub(in crate::store::sqlite) const BACKLOG: &str = "
     -- When an ended delivery was made due again: its age counts from then.
     ALTER TABLE delivery ADD COLUMN reopened_ms INTEGER;
     -- What waits for this destination the longest?
@@ -22,22 +22,22 @@ pub(super) const BACKLOG: &str = "
         SELECT destination, sum(state IN ('pending', 'in_flight')), sum(state = 'succeeded'), sum(state = 'exhausted'),
                sum(state = 'expired'), sum(state = 'cancelled')
         FROM delivery GROUP BY destination;
-    CREATE TRIGGER delivery_made AFTER INSERT ON delivery WHEN NEW.state IN ('pending', 'in_flight') BEGIN
+    CREATE TRIGGER count_made AFTER INSERT ON delivery WHEN NEW.state IN ('pending', 'in_flight') BEGIN
         INSERT INTO backlog (destination, open) VALUES (NEW.destination, 1)
             ON CONFLICT (destination) DO UPDATE SET open = open + 1;
     END;
-    CREATE TRIGGER delivery_ended AFTER UPDATE OF state ON delivery
+    CREATE TRIGGER count_ended AFTER UPDATE OF state ON delivery
     WHEN NEW.state NOT IN ('pending', 'in_flight') AND OLD.state IN ('pending', 'in_flight') BEGIN
         UPDATE backlog SET open = open - 1,
                            succeeded = succeeded + (NEW.state = 'succeeded'), exhausted = exhausted + (NEW.state = 'exhausted'),
                            expired = expired + (NEW.state = 'expired'), cancelled = cancelled + (NEW.state = 'cancelled')
         WHERE destination = NEW.destination;
     END;
-    CREATE TRIGGER delivery_reopened AFTER UPDATE OF state ON delivery
+    CREATE TRIGGER count_reopened AFTER UPDATE OF state ON delivery
     WHEN NEW.state IN ('pending', 'in_flight') AND OLD.state NOT IN ('pending', 'in_flight') BEGIN
         UPDATE backlog SET open = open + 1 WHERE destination = NEW.destination;
     END;
-    CREATE TRIGGER delivery_removed AFTER DELETE ON delivery WHEN OLD.state IN ('pending', 'in_flight') BEGIN
+    CREATE TRIGGER count_removed AFTER DELETE ON delivery WHEN OLD.state IN ('pending', 'in_flight') BEGIN
         UPDATE backlog SET open = open - 1 WHERE destination = OLD.destination;
     END;
 
