@@ -17,6 +17,7 @@ mod demo;
 mod disk;
 mod door;
 mod durable;
+mod evidence;
 mod follow;
 mod messages;
 mod operate;
