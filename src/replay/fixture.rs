@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::request::{Mistake, Request};
+use super::template::{self, Values};
 use crate::vendor;
 
 /// The deepest folder below a given one that is looked into; a link that leads back to its parent ends here.
@@ -33,6 +34,9 @@ pub struct Fixture {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
+    /// Where editors find the words of this file.
+    #[serde(rename = "$schema", skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
     /// The vendor's code, where the folder is not named after the vendor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vendor: Option<String>,
@@ -42,6 +46,12 @@ pub struct Expectation {
     /// How the source has to be configured, in the words of the configuration's `[sources.NAME]`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub source: Map<String, Value>,
+    /// Whether credentials are made anew when it is sent, as `source.auth` asks for them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sign: bool,
+    /// Whether words such as `{{now}}` are filled in: where they stand, unless this is `false`; with `true` an unknown one is a mistake.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template: Option<bool>,
     /// Fixtures of the same folder that have to be sent first, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
@@ -53,10 +63,16 @@ pub struct Expectation {
     pub events: Option<Vec<Value>>,
     /// Why the callback is kept but not read.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub quarantined: Option<String>,
+    pub quarantined: Option<Value>,
     /// The state of the message that the first event is about, once everything is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Value>,
+    /// How the destination has to be configured that `received` speaks of, in the words of `[destinations.NAME]`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub destination: Map<String, Value>,
+    /// What that destination has to get, in order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub received: Option<Vec<Value>>,
 }
 
 /// How it is known that a vendor sends a callback of this form.
@@ -78,6 +94,14 @@ impl Expectation {
     #[must_use]
     pub fn status(&self) -> Option<u64> {
         self.answer.as_ref()?.get("status")?.as_u64()
+    }
+
+    /// Changes everything that is compared.
+    pub fn each_value(&mut self, mut change: impl FnMut(&mut Value)) {
+        let Self { answer, events, message, received, .. } = self;
+        answer.iter_mut().flat_map(Map::values_mut).for_each(&mut change);
+        let lists = [events, received].into_iter().flatten();
+        lists.flat_map(|list| list.iter_mut()).chain(message).for_each(&mut change);
     }
 }
 
@@ -125,6 +149,17 @@ pub enum FixtureError {
     /// It is to go after itself.
     #[error("{}: `after` leads back to this fixture", .0.display())]
     Circle(PathBuf),
+    /// It has a word between double braces that nobody knows.
+    #[error(
+        "{}: there is no value for `{{{{{word}}}}}`: known are uuid, now and seq; leave `template` out if it is meant as it stands",
+        path.display()
+    )]
+    Word {
+        /// The file.
+        path: PathBuf,
+        /// The word.
+        word: String,
+    },
     /// Nobody knows the vendor.
     #[error(
         "{}: no vendor is called `{vendor}`: name one as \"vendor\" in the .json, or as the folder",
@@ -136,6 +171,45 @@ pub enum FixtureError {
         /// The word.
         vendor: String,
     },
+}
+
+impl Fixture {
+    /// The status that is expected of the answer, if one is named.
+    #[must_use]
+    pub fn status(&self) -> Option<u64> {
+        self.expectation.as_ref()?.status()
+    }
+
+    /// Whether something is filled in when it is sent, so that no two sendings are the same.
+    #[must_use]
+    pub fn is_templated(&self) -> bool {
+        let expectation = self.expectation.as_ref();
+        if expectation.is_some_and(|expectation| expectation.template == Some(false)) {
+            return false;
+        }
+        let Request { target, headers, body, .. } = &self.request;
+        let mut texts = headers.iter().map(|(_, value)| value).chain([target]);
+        template::has_words(body) || texts.any(|text| template::has_words(text.as_bytes()))
+    }
+
+    /// The fixture with every word such as `{{now}}` filled in, in request and expectation.
+    #[must_use]
+    pub fn filled(&self, values: &mut Values<'_>) -> Self {
+        let mut filled = self.clone();
+        if !self.is_templated() {
+            return filled;
+        }
+        let request = &mut filled.request;
+        request.target = values.fill(&request.target);
+        request.body = values.fill_bytes(&request.body);
+        for (_, value) in &mut request.headers {
+            *value = values.fill(value);
+        }
+        if let Some(expectation) = &mut filled.expectation {
+            expectation.each_value(|value| values.fill_json(value));
+        }
+        filled
+    }
 }
 
 impl FixtureError {
@@ -150,6 +224,7 @@ impl FixtureError {
             | Self::Request { path, .. }
             | Self::Expectation { path, .. }
             | Self::Before { path, .. }
+            | Self::Word { path, .. }
             | Self::Vendor { path, .. } => path,
         }
     }
@@ -200,6 +275,14 @@ pub fn parse(
     let Some(vendor) = vendor::find(&code) else {
         return Err(FixtureError::Vendor { path: path.to_owned(), vendor: code });
     };
+    if expectation.as_ref().is_some_and(|expectation| expectation.template == Some(true)) {
+        let behind = expected.map(|text| (path.with_extension("json"), text));
+        for (path, bytes) in [(path.to_owned(), &recorded[..])].into_iter().chain(behind) {
+            if let Some(word) = template::unknown_words(bytes).into_iter().next() {
+                return Err(FixtureError::Word { path, word });
+            }
+        }
+    }
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     Ok(Fixture { path: path.to_owned(), name, vendor: vendor.code(), request, expectation })
 }

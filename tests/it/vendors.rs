@@ -6,12 +6,12 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use callbox::cli::stage::stage;
 use callbox::clock::Time;
 use callbox::domain::callback::{Callback, Head};
 use callbox::domain::event::{Draft, Event, TimeBasis};
 use callbox::domain::id::{CallbackId, EventId};
 use callbox::domain::source::{ReadSettings, Scheme};
+use callbox::embedded::stage::stage;
 use callbox::replay::compare::compare;
 use callbox::replay::fixture::{self, Expectation, Fixture};
 use callbox::vendor::{self, Reading, authenticity};

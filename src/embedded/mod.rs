@@ -1,4 +1,6 @@
-//! A callbox inside this program, for as long as a command needs one.
+//! A callbox inside this program, for as long as a command or a test needs one.
+
+pub mod stage;
 
 use anyhow::Context;
 use tokio::task::JoinHandle;
@@ -11,32 +13,48 @@ use crate::replay::client::Addresses;
 
 /// A running callbox; it keeps its data where its configuration says.
 #[derive(Debug)]
-pub(super) struct Embedded {
+pub struct Embedded {
     addresses: Addresses,
     stop: CancellationToken,
+    hurry: CancellationToken,
     running: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Embedded {
     /// Starts a callbox with this configuration. It takes callbacks once this returns.
-    pub(super) async fn start(config: Config) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// When an address is taken or the store can't be opened.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
         let app = app::build(config, Surroundings::of_the_machine()).await?;
         let url = |address| Url::parse(&format!("http://{address}"));
         let (push, api) = (url(app.vendors_address())?, url(app.api_address())?);
-        let (stop, never) = (CancellationToken::new(), CancellationToken::new());
-        let running = tokio::spawn(app.run_until(stop.clone(), never));
-        Ok(Self { addresses: Addresses { push, api, key: None }, stop, running })
+        let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
+        let running = tokio::spawn(app.run_until(stop.clone(), hurry.clone()));
+        Ok(Self { addresses: Addresses { push, api, key: None }, stop, hurry, running })
     }
 
     /// Where it listens.
     #[must_use]
-    pub(super) fn addresses(&self) -> Addresses {
+    pub fn addresses(&self) -> Addresses {
         self.addresses.clone()
     }
 
     /// Stops it in good order, and waits until its store is closed.
-    pub(super) async fn stop(self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// When it did not stop cleanly.
+    pub async fn stop(self) -> anyhow::Result<()> {
         self.stop.cancel();
         self.running.await.context("callbox stopped in an unforeseen way")?
+    }
+
+    /// Stops it without waiting for deliveries or for vendors to go: for a store that is thrown away.
+    ///
+    /// # Errors
+    /// When it did not stop cleanly.
+    pub async fn discard(self) -> anyhow::Result<()> {
+        self.hurry.cancel();
+        self.stop().await
     }
 }
