@@ -127,7 +127,7 @@ pub struct CallbackFilter {
     pub until: Option<Time>,
 }
 
-/// Which deliveries are wanted.
+/// Which deliveries are wanted; what is absent is not asked for.
 #[derive(Clone, Debug, Default)]
 pub struct DeliveryFilter {
     /// The destination's name.
@@ -136,4 +136,8 @@ pub struct DeliveryFilter {
     pub state: Option<DeliveryState>,
     /// Its event.
     pub event: Option<EventId>,
+    /// Made at or after this.
+    pub since: Option<Time>,
+    /// Made before this.
+    pub until: Option<Time>,
 }

@@ -24,7 +24,7 @@ pub(super) async fn push(
     let source = find(&room, &request)?;
     allowed(source, &request)?;
     let request_head = head::read(&request, source, &room.config.server.trusted_proxies);
-    let proven = authenticity::check_head(&source.auth, &request_head);
+    let proven = authenticity::check_head(&source.auth, &request_head, received_at);
     let body = match body.read(source.max_body, &room.in_flight, &*room.clock).await {
         Ok(body) => body,
         Err(no_body) => {

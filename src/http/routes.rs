@@ -11,7 +11,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource, Route};
 use super::problem::{Code, Problem};
 use super::{
     callbacks, conversations, deliveries, destinations, events, health, inbound, messages, metrics,
-    reprocess, sources, stream,
+    reprocess, sources, stream, trial,
 };
 
 /// The vendors' listener.
@@ -47,6 +47,7 @@ pub(super) fn api(config: &mut ServiceConfig) {
         .service(deed("/v1/deliveries/{id}/cancel", web::post().to(deliveries::cancel)))
         .service(at("/v1/destinations", web::get().to(destinations::list)))
         .service(at("/v1/destinations/{name}", web::get().to(destinations::one)))
+        .service(at("/v1/destinations/{name}/test", web::get().to(trial::test)))
         .service(deed("/v1/destinations/{name}/pause", web::post().to(destinations::pause)))
         .service(deed("/v1/destinations/{name}/resume", web::post().to(destinations::resume)))
         .service(at("/v1/sources", web::get().to(sources::list)))

@@ -15,6 +15,7 @@ mod retention;
 mod rows;
 mod schema;
 mod space;
+mod steps;
 mod tally;
 mod trouble;
 mod writer;
