@@ -3,6 +3,7 @@
 pub mod stage;
 
 use anyhow::Context;
+use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -10,6 +11,18 @@ use url::Url;
 use crate::app::{self, Surroundings};
 use crate::config::Config;
 use crate::replay::client::Addresses;
+
+/// Where Linux keeps files in memory: what is thrown away anyway need not wait for a disk.
+const IN_MEMORY: &str = "/dev/shm";
+
+/// A folder for a store that is thrown away; it goes when it is dropped.
+///
+/// # Errors
+/// When no folder can be made.
+pub fn throw_away_folder() -> std::io::Result<TempDir> {
+    let named = |folder: &str| tempfile::Builder::new().prefix("callbox-").tempdir_in(folder);
+    named(IN_MEMORY).or_else(|_| tempfile::tempdir())
+}
 
 /// A running callbox; it keeps its data where its configuration says.
 #[derive(Debug)]

@@ -109,7 +109,9 @@ impl Client {
     pub async fn is_callbox(&self) -> bool {
         let asked = self.ask("/openapi.json").await;
         let is_ours = |title: &str| title.to_ascii_lowercase().contains("callbox");
-        let title = |document: &Value| document.pointer("/info/title").and_then(Value::as_str).is_some_and(is_ours);
+        let title = |document: &Value| {
+            document.pointer("/info/title").and_then(Value::as_str).is_some_and(is_ours)
+        };
         match asked {
             Ok(document) => title(&document),
             // A callbox without that page still knows what a list is.

@@ -12,9 +12,6 @@ use super::request::{Mistake, Request};
 use super::template::{self, Values};
 use crate::vendor;
 
-/// The deepest folder below a given one that is looked into; a link that leads back to its parent ends here.
-const DEPTH_MAX: usize = 16;
-
 /// A recorded callback and what must come of it.
 #[derive(Clone, Debug)]
 pub struct Fixture {
@@ -119,6 +116,14 @@ pub enum FixtureError {
     /// A file was named that is no fixture.
     #[error("{}: not a fixture, its name does not end in .http", .0.display())]
     NotAFixture(PathBuf),
+    /// A pattern that can't be read.
+    #[error("{}: not a pattern: {reason}", path.display())]
+    Pattern {
+        /// The pattern.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Nothing was found.
     #[error("{}: no fixtures (.http files) in here", .0.display())]
     Empty(PathBuf),
@@ -224,25 +229,11 @@ impl FixtureError {
             | Self::Request { path, .. }
             | Self::Expectation { path, .. }
             | Self::Before { path, .. }
+            | Self::Pattern { path, .. }
             | Self::Word { path, .. }
             | Self::Vendor { path, .. } => path,
         }
     }
-}
-
-/// The fixtures' files at `path`: the `.http` file itself, or those of a folder and everything below it, sorted.
-pub fn find(path: &Path) -> Result<Vec<PathBuf>, FixtureError> {
-    let io = |source| FixtureError::Io { path: path.to_owned(), source };
-    if !fs::metadata(path).map_err(io)?.is_dir() {
-        let fits = is_fixture(path);
-        return fits
-            .then(|| vec![path.to_owned()])
-            .ok_or(FixtureError::NotAFixture(path.to_owned()));
-    }
-    let mut files = Vec::new();
-    collect(path, 0, &mut files)?;
-    files.sort();
-    if files.is_empty() { Err(FixtureError::Empty(path.to_owned())) } else { Ok(files) }
 }
 
 /// The fixture of one `.http` file and the `.json` beside it.
@@ -287,25 +278,6 @@ pub fn parse(
     Ok(Fixture { path: path.to_owned(), name, vendor: vendor.code(), request, expectation })
 }
 
-fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), FixtureError> {
-    let io = |source| FixtureError::Io { path: folder.to_owned(), source };
-    for entry in fs::read_dir(folder).map_err(io)? {
-        let path = entry.map_err(io)?.path();
-        if path.is_dir() {
-            if depth < DEPTH_MAX {
-                collect(&path, depth + 1, files)?;
-            }
-        } else if is_fixture(&path) {
-            files.push(path);
-        }
-    }
-    Ok(())
-}
-
-fn is_fixture(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending == "http")
-}
-
 /// The name of the folder that a file stands in.
 fn folder(path: &Path) -> String {
     let folder = path.parent().and_then(Path::file_name).unwrap_or_default();
@@ -345,17 +317,17 @@ mod tests {
     }
 
     #[test]
-    fn folders_are_searched_below_and_in_order() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        assert!(matches!(find(folder.path()), Err(FixtureError::Empty(_))));
-        fs::create_dir(path("wavecell")).unwrap();
-        for name in ["wavecell/b.http", "wavecell/b.json", "a.http", "README.md"] {
-            fs::write(path(name), REQUEST).unwrap();
-        }
-        assert_eq!(find(folder.path()).unwrap(), [path("a.http"), path("wavecell/b.http")]);
-        assert_eq!(find(&path("a.http")).unwrap(), [path("a.http")]);
-        assert!(matches!(find(&path("README.md")), Err(FixtureError::NotAFixture(_))));
-        assert!(matches!(find(&path("gone")), Err(FixtureError::Io { .. })));
+    fn the_schema_for_editors_has_the_same_words() {
+        let error = serde_json::from_str::<Expectation>(r#"{"no-such-word":0}"#).unwrap_err();
+        let error = error.to_string();
+        let known = error.split_once("expected one of").unwrap().1;
+        let mut known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+        let schema = include_str!("../../fixtures/fixture.schema.json");
+        let schema: Value = serde_json::from_str(schema).unwrap();
+        let mut words: Vec<&str> =
+            schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        known.sort_unstable();
+        words.sort_unstable();
+        assert_eq!(known, words);
     }
 }

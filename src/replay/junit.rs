@@ -122,9 +122,7 @@ mod tests {
         let read = roxmltree::Document::parse(&text).unwrap();
         let root = read.root_element();
         assert_eq!(root.attribute("tests"), Some("4"), "{text}");
-        for (name, child) in
-            [("differs", "failure"), ("skipped", "skipped"), ("failed", "error")]
-        {
+        for (name, child) in [("differs", "failure"), ("skipped", "skipped"), ("failed", "error")] {
             let case = root.descendants().find(|node| node.attribute("name") == Some(name));
             assert!(case.unwrap().children().any(|node| node.has_tag_name(child)), "{text}");
         }

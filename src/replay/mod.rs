@@ -7,6 +7,7 @@ pub mod collection;
 pub mod compare;
 pub mod deliveries;
 pub mod edit;
+pub mod find;
 pub mod fixture;
 pub mod fresh;
 pub mod judge;

@@ -30,14 +30,7 @@ pub struct Plan {
 impl Default for Plan {
     fn default() -> Self {
         let (rounds, duplicates) = (1, 0);
-        Self {
-            rounds,
-            concurrency: None,
-            shuffle: false,
-            late: 0.0,
-            duplicates,
-            fresh_ids: false,
-        }
+        Self { rounds, concurrency: None, shuffle: false, late: 0.0, duplicates, fresh_ids: false }
     }
 }
 
@@ -149,7 +142,7 @@ mod tests {
         let mut orders = BTreeSet::new();
         for seed in 0..20 {
             let lanes = plan.lanes(&collection, &Random::from_seed(seed), &mut report);
-            let mut found = names(lanes.as_flattened());
+            let mut found = names(&lanes.concat());
             orders.insert(found.clone());
             found.sort();
             assert_eq!(found, ["a d b e", "c"]);

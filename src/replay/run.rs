@@ -164,8 +164,9 @@ impl Run<'_> {
         let Some((last, before)) = chain.split_last() else { return Verdict::Passed };
         for fixture in before {
             self.traffic.pace.wait().await;
-            let failed =
-                |reason| Verdict::Failed(format!("`{}`, which goes before it: {reason}", fixture.name));
+            let failed = |reason| {
+                Verdict::Failed(format!("`{}`, which goes before it: {reason}", fixture.name))
+            };
             let request = match self.routes.route(fixture, self.traffic.clock.now()) {
                 Ok(request) => request,
                 Err(reason) => return failed(reason),

@@ -76,7 +76,9 @@ impl Chance {
 
     /// A number below `below`; 0 if that is 0.
     pub fn below(&mut self, below: usize) -> usize {
-        let drawn = usize::from(self.next()) << 16 | usize::from(self.next()) << 8 | usize::from(self.next());
+        let drawn = usize::from(self.next()) << 16
+            | usize::from(self.next()) << 8
+            | usize::from(self.next());
         drawn.checked_rem(below).unwrap_or_default()
     }
 }
@@ -87,16 +89,19 @@ mod tests {
 
     #[test]
     fn the_shape_stays_and_nothing_else() {
-        for text in
-            ["4f290edb-ecd8-4d2e-b9e1-b91570d19f43", "190441702", "3A0F1E2D3C4B5A697887", "km-276596"]
-        {
+        for text in [
+            "4f290edb-ecd8-4d2e-b9e1-b91570d19f43",
+            "190441702",
+            "3A0F1E2D3C4B5A697887",
+            "km-276596",
+        ] {
             let new = another(b"seed", text);
             assert_ne!(new, text);
             assert_eq!(new, another(b"seed", text));
             assert_ne!(new, another(b"another", text));
             assert_eq!(new.to_lowercase(), another(b"seed", &text.to_lowercase()));
             for (one, other) in text.chars().zip(new.chars()) {
-                assert_eq!(one.is_ascii_digit() , other.is_ascii_digit() , "{text} {new}");
+                assert_eq!(one.is_ascii_digit(), other.is_ascii_digit(), "{text} {new}");
             }
         }
         assert!(another(b"", "4f290edb-ecd8-4d2e-b9e1-b91570d19f43").contains("-4"));

@@ -27,6 +27,7 @@ mod reprocess;
 mod retention;
 mod store;
 mod support;
+mod traffic;
 mod vendors;
 mod wanted;
 mod watch;

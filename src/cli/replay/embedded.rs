@@ -8,8 +8,8 @@ use futures_util::{StreamExt, stream};
 
 use super::progress::Bar;
 use crate::domain::secret::Secret;
-use crate::embedded::Embedded;
 use crate::embedded::stage::{stage, stage_with_sink};
+use crate::embedded::{Embedded, throw_away_folder};
 use crate::replay::client::Client;
 use crate::replay::collection::Collection;
 use crate::replay::deliveries::Witness;
@@ -59,7 +59,7 @@ async fn judge(
     fresh: Option<&Fresh>,
 ) -> anyhow::Result<Verdict> {
     let chain = collection.chain(fixture)?;
-    let folder = tempfile::tempdir().context("no folder for the store")?;
+    let folder = throw_away_folder().context("no folder for the store")?;
     let delivers = fixture.expectation.as_ref().is_some_and(|known| known.received.is_some());
     let (embedded, witness) = if delivers {
         start_with_sink(&chain, folder.path(), traffic).await?

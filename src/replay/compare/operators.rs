@@ -6,25 +6,12 @@ use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::{Difference, compare};
+use crate::domain::filter::OPERATORS;
 
-/// The words that may stand in the place of a value.
-const WORDS: [&str; 15] = [
-    "$eq",
-    "$ne",
-    "$in",
-    "$nin",
-    "$regex",
-    "$exists",
-    "$contains",
-    "$length",
-    "$gt",
-    "$gte",
-    "$lt",
-    "$lte",
-    "$and",
-    "$or",
-    "$not",
-];
+/// The words that may stand in the place of a value: those of a destination's filter, and two more.
+fn words() -> impl Iterator<Item = &'static str> {
+    OPERATORS.iter().copied().chain(["$contains", "$length"])
+}
 
 /// Whether an object says something of a value instead of being one.
 pub(super) fn are_meant(words: &Map<String, Value>) -> bool {
@@ -54,15 +41,15 @@ fn holds(path: &str, word: &str, wanted: &Value, actual: Option<&Value>) -> Resu
     let fits = |wanted: &Value| compare(path, wanted, actual).is_empty();
     match word {
         "$eq" => Ok(actual.unwrap_or(&Value::Null) == wanted),
-        "$ne" => Ok(actual.unwrap_or(&Value::Null) != wanted),
+        "$neq" | "$ne" => Ok(actual.unwrap_or(&Value::Null) != wanted),
         "$in" => Ok(list(word, wanted)?.iter().any(fits)),
         "$nin" => Ok(!list(word, wanted)?.iter().any(fits)),
         "$and" => Ok(list(word, wanted)?.iter().all(fits)),
         "$or" => Ok(list(word, wanted)?.iter().any(fits)),
         "$not" => Ok(!fits(wanted)),
-        "$exists" => match wanted {
+        "$exist" | "$exists" => match wanted {
             Value::Bool(wanted) => Ok(actual.is_some() == *wanted),
-            _ => Err("`$exists` wants true or false".to_owned()),
+            _ => Err("`$exist` wants true or false".to_owned()),
         },
         "$regex" => {
             let Value::String(pattern) = wanted else {
@@ -71,6 +58,8 @@ fn holds(path: &str, word: &str, wanted: &Value, actual: Option<&Value>) -> Resu
             let pattern = Regex::new(pattern).map_err(|error| format!("`$regex`: {error}"))?;
             Ok(text(actual).is_some_and(|text| pattern.is_match(&text)))
         }
+        "$startsWith" => Ok(starts(wanted, actual, |text, part| text.starts_with(part))),
+        "$endsWith" => Ok(starts(wanted, actual, |text, part| text.ends_with(part))),
         "$contains" => Ok(contains(wanted, actual)),
         "$length" => Ok(length(actual)
             .is_some_and(|length| compare(path, wanted, Some(&length.into())).is_empty())),
@@ -80,7 +69,10 @@ fn holds(path: &str, word: &str, wanted: &Value, actual: Option<&Value>) -> Resu
         "$lt" => order(wanted, actual).map(|order| order == Some(Ordering::Less)),
         "$lte" => order(wanted, actual)
             .map(|order| matches!(order, Some(Ordering::Less | Ordering::Equal))),
-        _ => Err(format!("there is no word `{word}`; there are: {}", WORDS.join(", "))),
+        _ => Err(format!(
+            "there is no word `{word}`; there are: {}",
+            words().collect::<Vec<_>>().join(", ")
+        )),
     }
 }
 
@@ -95,6 +87,10 @@ fn text(actual: Option<&Value>) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
+}
+
+fn starts(wanted: &Value, actual: Option<&Value>, fits: fn(&str, &str) -> bool) -> bool {
+    wanted.as_str().zip(text(actual)).is_some_and(|(part, text)| fits(&text, part))
 }
 
 fn contains(wanted: &Value, actual: Option<&Value>) -> bool {
@@ -144,11 +140,12 @@ mod tests {
     fn each_word_holds_or_is_a_difference() {
         let holds = [
             (json!({ "$eq": "…" }), json!("…")),
-            (json!({ "$ne": 1 }), json!(2)),
+            (json!({ "$neq": 1 }), json!(2)),
             (json!({ "$in": [1, { "$gt": 5 }] }), json!(7)),
             (json!({ "$nin": ["a"] }), json!("b")),
             (json!({ "$regex": "^evt_[0-9A-Z]{26}$" }), json!("evt_01M0000000000000000000000A")),
-            (json!({ "$exists": true }), json!(0)),
+            (json!({ "$exist": true }), json!(0)),
+            (json!({ "$startsWith": "a", "$endsWith": "c" }), json!("abc")),
             (json!({ "$contains": "lo" }), json!("hello")),
             (json!({ "$contains": { "a": 1 } }), json!([{ "a": 1, "b": 2 }])),
             (json!({ "$length": 2 }), json!([0, 0])),
@@ -162,7 +159,7 @@ mod tests {
             let negated = json!({ "$not": expected });
             assert_ne!(found(negated.clone(), Some(json!({}))), found(expected, Some(json!({}))));
         }
-        assert_eq!(found(json!({ "$exists": false }), None), "");
+        assert_eq!(found(json!({ "$exist": false }), None), "");
         assert_eq!(found(json!({ "$lte": 1 }), Some(json!(2))), "x: expected {\"$lte\":1}, got 2");
     }
 

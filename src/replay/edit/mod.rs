@@ -150,11 +150,19 @@ mod tests {
     #[test]
     fn only_values_change_and_how_they_are_written_stays() {
         let table = [
-            ("", r#"{ "a" : "x\u00e9y\n" , "b":[1, true,null,{"c" :"d"}] }"#, r#"{ "a" : "X\u00c9Y\n" , "b":[1, true,null,{"c" :"D"}] }"#),
+            (
+                "",
+                r#"{ "a" : "x\u00e9y\n" , "b":[1, true,null,{"c" :"d"}] }"#,
+                r#"{ "a" : "X\u00c9Y\n" , "b":[1, true,null,{"c" :"D"}] }"#,
+            ),
             ("", r#"{"a":"{\"b\":\"c\"}"}"#, r#"{"a":"{\"b\":\"C\"}"}"#),
             ("", r#"{"a":"b "c" d","e":f}"#, r#"{"a":"B "C" D","e":F}"#),
-            ("", "a=x+%C3%A9%zz&b&c=%41z", "a=X+%C3%89%ZZ&b&c=AZ"),
-            ("", "<a b=\"c\"><!-- d --><e>f &amp; g</e></a>", "<a b=\"C\"><!-- D --><e>F &amp; G</e></a>"),
+            ("", "a=x+%C3%A9%zz&b&c=%41z", "a=X+%C3%89%ZZ&b&c=%41Z"),
+            (
+                "",
+                "<a b=\"c\"><!-- d --><e>f &amp; g</e></a>",
+                "<a b=\"C\"><!-- D --><e>F &amp; G</e></a>",
+            ),
             ("", "plain words", "PLAIN WORDS"),
             (
                 "multipart/form-data; boundary=xx",
@@ -181,7 +189,8 @@ mod tests {
         assert_eq!(found("", json), "=a a=b a.b=c a.b.c=1 a.b=x =d d=e d.e=f");
         assert_eq!(found("", "a=b&c%20d=e+f"), "a=b c d=e f");
         assert_eq!(found("", "<a><b>c</b></a>"), "a.b=c");
-        let part = "--x\r\ncontent-disposition: form-data; name=a; filename=\"f.txt\"\r\n\r\nz\r\n--x--";
+        let part =
+            "--x\r\ncontent-disposition: form-data; name=a; filename=\"f.txt\"\r\n\r\nz\r\n--x--";
         assert_eq!(found("multipart/form-data", part), "a.filename=f.txt a=z");
     }
 

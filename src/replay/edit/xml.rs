@@ -9,7 +9,8 @@ pub(super) fn edit(text: &str, change: &mut Change<'_>) -> String {
     let mut path: Vec<String> = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
-        let (before, tag) = rest.split_at_checked(rest.find('<').unwrap_or(rest.len())).unwrap_or((rest, ""));
+        let (before, tag) =
+            rest.split_at_checked(rest.find('<').unwrap_or(rest.len())).unwrap_or((rest, ""));
         edited.push_str(&between(before, &path, change));
         let (tag, behind) = split_tag(tag);
         rest = behind;
