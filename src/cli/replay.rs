@@ -84,7 +84,7 @@ struct OutputArgs {
     /// Write the report as JSON into this file, too
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Write the report as JUnit XML into this file, too
+    /// Write the report as `JUnit` XML into this file, too
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! A report as JUnit XML, the form that CI servers show: a suite for each folder, a case for each fixture.
+//! A report as `JUnit` XML, the form that CI servers show: a suite for each folder, a case for each fixture.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::judge::Verdict;
 use super::report::{Counts, Entry, Report};
 
-/// The report as a JUnit document.
+/// The report as a `JUnit` document.
 #[must_use]
 pub fn document(report: &Report) -> String {
     let mut suites: BTreeMap<PathBuf, Vec<(&Path, &Entry)>> = BTreeMap::new();

@@ -9,7 +9,7 @@ pub fn another(seed: &[u8], text: &str) -> String {
     let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
     let (mut first, mut leading) = (true, true);
     let shaped = text.char_indices().map(|(at, letter)| {
-        let drawn = chance.next();
+        let drawn = chance.byte();
         let new = match letter {
             // The version and the variant of a UUID stay.
             _ if is_hex && is_uuid(text) && matches!(at, 14 | 19) => letter,
@@ -64,7 +64,7 @@ impl Chance {
     }
 
     /// The next byte.
-    pub fn next(&mut self) -> u8 {
+    pub fn byte(&mut self) -> u8 {
         if let Some(byte) = self.block.pop() {
             return byte;
         }
@@ -76,9 +76,9 @@ impl Chance {
 
     /// A number below `below`; 0 if that is 0.
     pub fn below(&mut self, below: usize) -> usize {
-        let drawn = usize::from(self.next()) << 16
-            | usize::from(self.next()) << 8
-            | usize::from(self.next());
+        let drawn = usize::from(self.byte()) << 16
+            | usize::from(self.byte()) << 8
+            | usize::from(self.byte());
         drawn.checked_rem(below).unwrap_or_default()
     }
 }

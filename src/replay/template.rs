@@ -54,15 +54,13 @@ impl<'a> Values<'a> {
         while let Some((before, behind)) = rest.split_once("{{") {
             filled.push_str(before);
             let word = behind.split_once("}}");
-            match word.and_then(|(word, after)| Some((Word::parse(word)?, after))) {
-                Some((word, after)) => {
-                    filled.push_str(&self.value(word));
-                    rest = after;
-                }
-                None => {
-                    filled.push('{');
-                    rest = rest.get(before.len() + 1..).unwrap_or_default();
-                }
+            let word = word.and_then(|(word, after)| Some((Word::parse(word)?, after)));
+            if let Some((word, after)) = word {
+                filled.push_str(&self.value(word));
+                rest = after;
+            } else {
+                filled.push('{');
+                rest = rest.get(before.len() + 1..).unwrap_or_default();
             }
         }
         filled.push_str(rest);

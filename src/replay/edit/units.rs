@@ -1,5 +1,7 @@
 //! An escaped text as its characters, each with how it was written, so that a changed one is written in the same manner.
 
+use std::fmt::Write;
+
 use super::lossless::{byte_of, stray};
 
 /// How a text is escaped.
@@ -120,7 +122,7 @@ fn json(letter: char, by_number: bool, written: &mut String) {
         letter if letter < ' ' || (by_number && byte_of(letter).is_none()) => {
             let mut buffer = [0; 2];
             for unit in letter.encode_utf16(&mut buffer) {
-                written.push_str(&format!("\\u{unit:04x}"));
+                let _ = write!(written, "\\u{unit:04x}");
             }
         }
         letter => written.push(letter),
@@ -159,7 +161,7 @@ fn form(letter: char, like: &str, written: &mut String) {
     let plain = letter.is_ascii_alphanumeric() || "-._~*".contains(letter);
     let like_this = |known: &str| known.chars().next().is_some_and(|first| !"%+".contains(first));
     if let Some(byte) = byte_of(letter) {
-        written.push_str(&format!("%{byte:02X}"));
+        let _ = write!(written, "%{byte:02X}");
     } else if letter == ' ' {
         written.push(if like.starts_with('%') { '%' } else { '+' });
         if like.starts_with('%') {
@@ -170,7 +172,7 @@ fn form(letter: char, like: &str, written: &mut String) {
     } else {
         let mut buffer = [0; 4];
         for byte in letter.encode_utf8(&mut buffer).bytes() {
-            written.push_str(&format!("%{byte:02X}"));
+            let _ = write!(written, "%{byte:02X}");
         }
     }
 }

@@ -1,5 +1,7 @@
 //! XML: what stands between tags, in attributes and in comments.
 
+use std::fmt::Write;
+
 use super::units::Style;
 use super::{Change, Kind, value};
 
@@ -16,12 +18,12 @@ pub(super) fn edit(text: &str, change: &mut Change<'_>) -> String {
         rest = behind;
         if let Some(comment) = tag.strip_prefix("<!--").and_then(|tag| tag.strip_suffix("-->")) {
             let comment = value(comment, Style::Plain, &path, Kind::Raw, 0, change);
-            edited.push_str(&format!("<!--{comment}-->"));
+            let _ = write!(edited, "<!--{comment}-->");
         } else if let Some(data) =
             tag.strip_prefix("<![CDATA[").and_then(|tag| tag.strip_suffix("]]>"))
         {
             let data = value(data, Style::Plain, &path, Kind::Text, 0, change);
-            edited.push_str(&format!("<![CDATA[{data}]]>"));
+            let _ = write!(edited, "<![CDATA[{data}]]>");
         } else if tag.starts_with("</") {
             path.pop();
             edited.push_str(tag);
@@ -71,7 +73,7 @@ fn attributes(tag: &str, path: &mut Vec<String>, change: &mut Change<'_>) -> Str
         path.push(name.to_owned());
         let written = value(inner, Style::Xml, path, Kind::Text, 0, change);
         path.pop();
-        edited.push_str(&format!("{before}\"{written}\""));
+        let _ = write!(edited, "{before}\"{written}\"");
         rest = after;
     }
     edited.push_str(rest);
