@@ -6,6 +6,7 @@ mod check;
 mod deliver;
 mod drift;
 mod filesystem;
+mod index;
 mod inspect;
 mod open;
 mod read;
@@ -39,7 +40,7 @@ use writer::{House, Patience, Writer};
 
 use crate::clock::Clock;
 use crate::random::Random;
-use crate::store::{Prune, Pruned, StoreError, Upkeep};
+use crate::store::{Indexed, Prune, Pruned, StoreError, Upkeep};
 
 /// The store in one SQLite file.
 #[expect(missing_debug_implementations, reason = "it holds the store's key; nobody prints it")]
@@ -170,6 +171,16 @@ impl Upkeep for SqliteStore {
     async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError> {
         self.writer()?
             .write(Patience::Full, move |connection| retention::prune(connection, &prune))
+            .await
+    }
+
+    async fn index(&self, with_words: bool, limit: usize) -> Result<Indexed, StoreError> {
+        // Reading and cutting is most of the work, and no business of the thread that callbacks wait for.
+        let read =
+            move |connection: &rusqlite::Connection| index::read(connection, with_words, limit);
+        let batch = self.readers()?.read(read).await?;
+        self.writer()?
+            .write(Patience::Full, move |connection| index::write(connection, &batch, with_words))
             .await
     }
 

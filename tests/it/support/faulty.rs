@@ -16,8 +16,9 @@ use callbox::domain::query::{
 };
 use callbox::store::sqlite::SqliteStore;
 use callbox::store::{
-    Appended, Backlog, CallbackRecord, Claimed, Intake, NewCallback, NewReading, Outbox, Prune,
-    Pruned, Questions, Recorded, Reread, SourceCounts, StoreError, StoredCallback, Story, Upkeep,
+    Appended, Backlog, CallbackRecord, Claimed, Indexed, Intake, NewCallback, NewReading, Outbox,
+    Prune, Pruned, Questions, Recorded, Reread, SourceCounts, StoreError, StoredCallback, Story,
+    Upkeep,
 };
 
 /// The real store, until it is told to fail.
@@ -232,6 +233,10 @@ impl Upkeep for FaultyStore {
 
     async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError> {
         self.inner.prune(prune).await
+    }
+
+    async fn index(&self, with_words: bool, limit: usize) -> Result<Indexed, StoreError> {
+        self.inner.index(with_words, limit).await
     }
 
     async fn shrink(&self) -> Result<bool, StoreError> {
