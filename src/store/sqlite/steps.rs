@@ -1,5 +1,9 @@
 //! Steps that bring later releases' tables and indexes to a file; each is named by what it brings, and never changed.
 
+mod lean;
+
+pub(super) use lean::LEAN;
+
 /// Indexes for what is asked for by name and is rare, so that nobody has to walk through a whole list for it.
 pub(super) const RARE: &str = "
     -- Which messages are on the way still, or failed? A message leaves it when it arrives.
