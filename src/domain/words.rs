@@ -233,7 +233,9 @@ fn walk<'a>(value: &'a Value, is_named: bool, depth: usize, texts: &mut Vec<&'a 
     match value {
         Value::String(text) if is_named => texts.push(text),
         Value::Array(items) if depth > 0 => {
-            items.iter().for_each(|item| walk(item, is_named, depth - 1, texts));
+            for item in items {
+                walk(item, is_named, depth - 1, texts);
+            }
         }
         Value::Object(fields) if depth > 0 => collect(fields, depth - 1, texts),
         Value::Null

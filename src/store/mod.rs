@@ -2,6 +2,7 @@
 //!
 //! SQLite stands behind them today; a store for many machines can stand behind them tomorrow.
 
+mod backlog;
 mod indexing;
 mod reread;
 mod retention;
@@ -9,6 +10,7 @@ pub mod sqlite;
 mod story;
 
 use async_trait::async_trait;
+pub use backlog::{Backlog, Backlogs, Ended, ExpireStep, Expired, JoinStep, Joining};
 use bytes::Bytes;
 pub use indexing::{Indexed, Indexing};
 pub use reread::{NewReading, Reread, Revision, StoredCallback};
@@ -29,9 +31,9 @@ use crate::domain::query::{
 use crate::domain::source::Quota;
 
 /// Everything a store does.
-pub trait Store: Intake + Outbox + Questions + Upkeep {}
+pub trait Store: Intake + Outbox + Backlogs + Questions + Upkeep {}
 
-impl<S: Intake + Outbox + Questions + Upkeep> Store for S {}
+impl<S: Intake + Outbox + Backlogs + Questions + Upkeep> Store for S {}
 
 /// Why a step did not happen. Whatever it says, nothing of the step is in the store.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -286,15 +288,6 @@ pub struct CallbackRecord {
     pub reason: Option<String>,
     /// Its events, new ones and known ones.
     pub events: Vec<EventId>,
-}
-
-/// What waits for a destination.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Backlog {
-    /// How many deliveries are pending or in flight.
-    pub waiting: u64,
-    /// When the oldest of them was made.
-    pub oldest_pending_at: Option<Time>,
 }
 
 /// What came in from a source so far, as long as it is kept.

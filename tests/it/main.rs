@@ -9,6 +9,7 @@
 
 mod ask;
 mod authenticate;
+mod backlog;
 mod backup;
 mod command;
 mod deliver;

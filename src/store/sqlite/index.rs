@@ -133,7 +133,9 @@ pub(super) fn write(
         connection.prepare_cached("INSERT INTO words (rowid, grams) VALUES (?1, ?2)")?;
     for event in &batch.events {
         let has_names = event.message.is_some() && event.sequence > batch.names_from;
-        if !(has_names || !event.grams.is_empty()) || !is_there.exists([event.sequence])? {
+        let has_words = !event.grams.is_empty();
+        let is_found = has_names || has_words;
+        if !is_found || !is_there.exists([event.sequence])? {
             continue;
         }
         if has_names {
@@ -141,7 +143,7 @@ pub(super) fn write(
                 name.execute(params![known, event.message])?;
             }
         }
-        if !event.grams.is_empty() {
+        if has_words {
             words.execute(params![event.sequence, event.grams])?;
         }
     }

@@ -1,6 +1,7 @@
 //! The store in one SQLite file: one thread writes, a few read.
 
 mod append;
+mod backlog;
 mod backup;
 mod check;
 mod deliver;

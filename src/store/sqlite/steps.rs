@@ -1,7 +1,9 @@
 //! Steps that bring later releases' tables and indexes to a file; each is named by what it brings, and never changed.
 
+mod backlog;
 mod lean;
 
+pub(super) use backlog::BACKLOG;
 pub(super) use lean::LEAN;
 
 /// Indexes for what is asked for by name and is rare, so that nobody has to walk through a whole list for it. No condition has a
