@@ -27,6 +27,7 @@ mod refuse;
 mod replay;
 mod reprocess;
 mod retention;
+mod search;
 mod store;
 mod support;
 mod traffic;
