@@ -16,7 +16,7 @@ use crate::http::{self, Health, Listeners, Room};
 use crate::random::Random;
 use crate::receive::{DriftBook, Rates, Receiver};
 use crate::store::sqlite::{DiskRoom, OpenError, SqliteStore};
-use crate::store::{Retention, Store};
+use crate::store::{Indexing, Retention, Store};
 
 /// How long attempts under way may take to end once we stop.
 const ATTEMPTS_GRACE: Duration = Duration::from_secs(10);
@@ -61,6 +61,7 @@ pub struct App {
     room: Arc<Room>,
     worker: DeliveryWorker,
     retention: Retention,
+    indexing: Indexing,
     tending: Tending,
     store: Arc<dyn Store>,
     health: Arc<Health>,
@@ -108,11 +109,23 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
         wake,
         news: watch::Sender::new(()),
     };
+    let (texts, news) = (config.store.text_search, receiver.news.subscribe());
+    let indexing = Indexing::new(Arc::clone(&store), Arc::clone(&clock), texts, news);
     let retention = Retention::new(Arc::clone(&store), Arc::clone(&clock), config.store.retention);
     let health = Arc::new(Health::default());
     let room =
         Room::new(Arc::new(config), receiver, board, Arc::clone(&clock), Arc::clone(&health));
-    Ok(App { listeners, room: Arc::new(room), worker, retention, tending, store, health, clock })
+    Ok(App {
+        listeners,
+        room: Arc::new(room),
+        worker,
+        retention,
+        tending,
+        indexing,
+        store,
+        health,
+        clock,
+    })
 }
 
 fn open_store(
@@ -157,11 +170,13 @@ impl App {
     /// Runs until `stop`. Then: ready no more, deliveries end, requests end, everything is written, the store is closed.
     /// `hurry` cuts the waiting short; nothing that was acknowledged depends on it.
     pub async fn run_until(self, stop: CancellationToken, hurry: CancellationToken) -> Result<()> {
-        let Self { listeners, room, worker, retention, tending, store, health, clock } = self;
+        let Self { listeners, room, worker, retention, tending, indexing, store, health, clock } =
+            self;
         let (stop_delivering, stop_accepting) =
             (CancellationToken::new(), CancellationToken::new());
         let mut worker = tokio::spawn(worker.run(stop_delivering.clone(), ATTEMPTS_GRACE));
         let mut retention = tokio::spawn(retention.run(stop_delivering.clone()));
+        let mut indexing = tokio::spawn(indexing.run(stop_delivering.clone()));
         let mut tending = tokio::spawn(tending.run(stop_delivering.clone()));
         let watch = watch_disk(Arc::clone(&store), Arc::clone(&clock), stop_delivering.clone());
         let mut watch = tokio::spawn(watch);
@@ -174,7 +189,8 @@ impl App {
             health.stop();
             stop_delivering.cancel();
             let in_order = async {
-                let upkeep = async { tokio::join!(&mut retention, &mut tending, &mut watch) };
+                let upkeep =
+                    async { tokio::join!(&mut retention, &mut tending, &mut indexing, &mut watch) };
                 tokio::join!(&mut worker, upkeep, clock.sleep(FAREWELL))
             };
             let ended = tokio::select! {
@@ -185,6 +201,7 @@ impl App {
             if !ended {
                 worker.abort();
                 retention.abort();
+                indexing.abort();
                 tending.abort();
                 watch.abort();
             }

@@ -10,7 +10,7 @@ use super::operation::{Answer, Operation};
 use super::page::{self, List, PageOf};
 use super::parameters;
 use super::params::{self, Params, not_allowed};
-use super::problem::Problem;
+use super::problem::{Code, Problem};
 use super::room::Room;
 use crate::domain::delivery::Delivery;
 use crate::domain::event::Event;
@@ -18,6 +18,7 @@ use crate::domain::glob::Glob;
 use crate::domain::id::EventId;
 use crate::domain::name::Name;
 use crate::domain::query::{EventFilter, Order};
+use crate::domain::words::{SEARCH_MAX, Search};
 
 /// A list of events.
 pub(super) const LIST: Operation = Operation::get("listEvents", "List events", || web::to(list))
@@ -37,6 +38,7 @@ async fn list(
 ) -> Result<HttpResponse, Problem> {
     let mut params = Params::read(request.query_string())?;
     let filter = filter(&mut params, &caller)?;
+    must_be_searchable(&room, &filter)?;
     let wait = follow::wait(&mut params)?;
     // Who waits for what comes next reads forwards.
     let end = if wait.is_some() { Order::Ascending } else { Order::Descending };
@@ -101,10 +103,31 @@ pub(super) fn filter(params: &mut Params, caller: &Caller) -> Result<EventFilter
         client_ref: params.text("client_ref")?,
         conversation: params.text("conversation")?,
         phone: params.phone()?,
+        words: words(params)?,
         state: params.state()?,
         since: params.parsed("since", params::TIME)?,
         until: params.parsed("until", params::TIME)?,
         occurred_since: params.parsed("occurred_since", params::TIME)?,
         occurred_until: params.parsed("occurred_until", params::TIME)?,
     })
+}
+
+/// Reads `q`: the words that an event has to have. No character in it means anything but itself.
+fn words(params: &mut Params) -> Result<Option<Search>, Problem> {
+    let Some(text) = params.text("q")? else { return Ok(None) };
+    if text.chars().nth(SEARCH_MAX).is_some() {
+        return Err(not_allowed("q", &text, &format!("up to {SEARCH_MAX} characters")));
+    }
+    let allowed = "words with a letter or digit in them";
+    Search::parse(&text).map(Some).ok_or_else(|| not_allowed("q", &text, allowed))
+}
+
+/// Refuses a search for words where none are indexed.
+pub(super) fn must_be_searchable(room: &Room, filter: &EventFilter) -> Result<(), Problem> {
+    if filter.words.is_none() || room.config.store.text_search {
+        return Ok(());
+    }
+    let detail =
+        "parameter `q`: this callbox does not search texts; [store] text_search = true lets it";
+    Err(Problem::new(Code::InvalidParameter, detail))
 }

@@ -28,6 +28,8 @@ pub(super) enum Shape {
     Text,
     /// A text in which there are digits.
     Digits,
+    /// Words with a letter or digit in them.
+    Words,
     /// The name of a source, destination or the like.
     Name,
     /// The id of an event.
@@ -160,6 +162,12 @@ pub(super) const EVENTS: &[Param] = &[
     param("client_ref", Shape::Text, "km-276596", "The sender's own id of the message."),
     CONVERSATION,
     PHONE,
+    param(
+        "q",
+        Shape::Words,
+        "rye today",
+        "Words that stand in its texts, names or reasons; all of them have to.",
+    ),
     param("state", Shape::Word(states), "failed", "The state that the event itself reported."),
     SINCE,
     UNTIL,
@@ -203,6 +211,7 @@ pub(super) const MESSAGES: &[Param] = &[
     VENDOR,
     CONVERSATION,
     PHONE,
+    param("client_ref", Shape::Text, "km-276596", "The sender's own id of the message."),
     DIRECTION,
     CHANNEL,
     param(

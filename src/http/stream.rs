@@ -50,6 +50,7 @@ async fn open(
 ) -> Result<HttpResponse, Problem> {
     let mut params = Params::read(request.query_string())?;
     let filter = events::filter(&mut params, &caller)?;
+    events::must_be_searchable(&room, &filter)?;
     let cursor = params.text("cursor")?;
     params.end()?;
     // A client that comes again has the same query as before, so its header is the later word.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::components::Components;
 use super::shapes;
 use crate::domain::id::{CallbackId, DeliveryId, EventId};
+use crate::domain::words::SEARCH_MAX;
 use crate::http::operation::{Answer, Body, Operation};
 use crate::http::parameters::{Param, Shape};
 use crate::http::problem::{Code, ProblemTold};
@@ -112,6 +113,9 @@ fn schema(shape: Shape) -> Value {
     match shape {
         Shape::Text => json!({ "type": "string", "minLength": 1 }),
         Shape::Digits => json!({ "type": "string", "pattern": "[0-9]" }),
+        Shape::Words => {
+            json!({ "type": "string", "pattern": "[A-Za-z0-9]", "maxLength": SEARCH_MAX })
+        }
         Shape::Name => json!({ "type": "string", "pattern": NAME }),
         Shape::Names => json!({ "type": "array", "items": { "type": "string", "pattern": NAME } }),
         Shape::EventId => id(EventId::PREFIX),

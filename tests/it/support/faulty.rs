@@ -17,8 +17,8 @@ use callbox::domain::query::{
 };
 use callbox::store::sqlite::SqliteStore;
 use callbox::store::{
-    Appended, Backlog, Backlogs, CallbackRecord, Claimed, ExpireStep, Expired, Intake, JoinStep,
-    Joining, NewCallback, NewReading, Outbox, Prune, Pruned, Questions, Recorded, Reread,
+    Appended, Backlog, Backlogs, CallbackRecord, Claimed, ExpireStep, Expired, Indexed, Intake,
+    JoinStep, Joining, NewCallback, NewReading, Outbox, Prune, Pruned, Questions, Recorded, Reread,
     SourceCounts, StoreError, StoredCallback, Story, Upkeep,
 };
 
@@ -265,6 +265,10 @@ impl Upkeep for FaultyStore {
 
     async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError> {
         self.inner.prune(prune).await
+    }
+
+    async fn index(&self, with_words: bool, limit: usize) -> Result<Indexed, StoreError> {
+        self.inner.index(with_words, limit).await
     }
 
     async fn shrink(&self) -> Result<bool, StoreError> {
