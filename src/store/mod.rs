@@ -3,6 +3,7 @@
 //! SQLite stands behind them today; a store for many machines can stand behind them tomorrow.
 
 mod backlog;
+mod replays;
 mod reread;
 mod retention;
 pub mod sqlite;
@@ -11,6 +12,7 @@ mod story;
 use async_trait::async_trait;
 pub use backlog::{Backlog, Backlogs, Ended, ExpireStep, Expired, JoinStep, Joining};
 use bytes::Bytes;
+pub use replays::{Counted, HandStep, Replays};
 pub use reread::{NewReading, Reread, Revision, StoredCallback};
 pub use retention::{Ages, Kind, Prune, Pruned, Retention, Round};
 pub use story::{Happening, Story};
@@ -20,7 +22,7 @@ use crate::domain::callback::{Callback, CallbackOutcome};
 use crate::domain::delivery::{Attempt, Delivery, Trigger};
 use crate::domain::drift::{Finding, Seen};
 use crate::domain::event::{Draft, Event};
-use crate::domain::id::{CallbackId, DeliveryId, EventId};
+use crate::domain::id::{CallbackId, DeliveryId, EventId, ReplayId};
 use crate::domain::message::Message;
 use crate::domain::name::Name;
 use crate::domain::query::{
@@ -29,9 +31,9 @@ use crate::domain::query::{
 use crate::domain::source::Quota;
 
 /// Everything a store does.
-pub trait Store: Intake + Outbox + Backlogs + Questions + Upkeep {}
+pub trait Store: Intake + Outbox + Backlogs + Replays + Questions + Upkeep {}
 
-impl<S: Intake + Outbox + Backlogs + Questions + Upkeep> Store for S {}
+impl<S: Intake + Outbox + Backlogs + Replays + Questions + Upkeep> Store for S {}
 
 /// Why a step did not happen. Whatever it says, nothing of the step is in the store.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -172,6 +174,8 @@ pub struct Claimed {
     pub counted: u32,
     /// What made us try.
     pub trigger: Trigger,
+    /// The replay that made the delivery, if one did.
+    pub replay: Option<ReplayId>,
 }
 
 /// An attempt, and what follows from it.
