@@ -17,7 +17,7 @@ use crate::http::{self, Health, Listeners, Room};
 use crate::random::Random;
 use crate::receive::{DriftBook, Rates, Receiver};
 use crate::store::sqlite::{DiskRoom, OpenError, SqliteStore};
-use crate::store::{Retention, Store};
+use crate::store::{Indexing, Retention, Store};
 
 /// How long attempts under way may take to end once we stop.
 const ATTEMPTS_GRACE: Duration = Duration::from_secs(10);
@@ -116,6 +116,8 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
         wake,
         news: watch::Sender::new(()),
     };
+    let (texts, news) = (config.store.text_search, receiver.news.subscribe());
+    let indexing = Indexing::new(Arc::clone(&store), Arc::clone(&clock), texts, news);
     let retention = Retention::new(Arc::clone(&store), Arc::clone(&clock), config.store.retention);
     let health = Arc::new(Health::default());
     let room = Room::new(
@@ -126,13 +128,14 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
         Arc::clone(&health),
         replays,
     );
-    let upkeep = Upkeep { retention, tending, replaying };
+    let upkeep = Upkeep { retention, indexing, tending, replaying };
     Ok(App { listeners, room: Arc::new(room), worker, upkeep, store, health, clock })
 }
 
 /// What goes on beside the requests and the deliveries.
 struct Upkeep {
     retention: Retention,
+    indexing: Indexing,
     tending: Tending,
     replaying: Replaying,
 }
@@ -147,6 +150,7 @@ impl Upkeep {
     ) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         tasks.spawn(self.retention.run(stop.clone()));
+        tasks.spawn(self.indexing.run(stop.clone()));
         tasks.spawn(self.tending.run(stop.clone()));
         tasks.spawn(self.replaying.run(stop.clone()));
         tasks.spawn(watch_disk(Arc::clone(store), Arc::clone(clock), stop.clone()));

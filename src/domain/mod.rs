@@ -26,3 +26,4 @@ pub mod retry;
 pub mod secret;
 pub mod source;
 pub mod wish;
+pub mod words;

@@ -9,6 +9,7 @@ use super::glob::Glob;
 use super::id::EventId;
 use super::message::State;
 use super::name::Name;
+use super::words::Search;
 use crate::clock::Time;
 
 /// How many items a page has unless told otherwise.
@@ -87,6 +88,9 @@ pub struct EventFilter {
     /// A phone number on either side; digits alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
+    /// Words that it has to have.
+    #[serde(rename = "q", skip_serializing_if = "Option::is_none")]
+    pub words: Option<Search>,
     /// The rung that the event itself reported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
@@ -119,6 +123,8 @@ pub struct MessageFilter {
     pub conversation: Option<String>,
     /// A phone number on either side; digits alone.
     pub phone: Option<String>,
+    /// The sender's own id of the message.
+    pub client_ref: Option<String>,
     /// The direction.
     pub direction: Option<Direction>,
     /// The channel of its first event.

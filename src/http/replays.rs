@@ -55,6 +55,7 @@ pub(super) async fn begin(
     let mut params = Params::of(pairs(filter)?);
     let filter = events::filter(&mut params)?;
     params.end()?;
+    events::must_be_searchable(&room, &filter)?;
     let counted = room.store.count(filter.clone()).await?;
     start(&room, wish, filter, counted, 0).await
 }

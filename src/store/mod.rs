@@ -3,6 +3,7 @@
 //! SQLite stands behind them today; a store for many machines can stand behind them tomorrow.
 
 mod backlog;
+mod indexing;
 mod replays;
 mod reread;
 mod retention;
@@ -12,6 +13,7 @@ mod story;
 use async_trait::async_trait;
 pub use backlog::{Backlog, Backlogs, Ended, ExpireStep, Expired, JoinStep, Joining};
 use bytes::Bytes;
+pub use indexing::{Indexed, Indexing};
 pub use replays::{Counted, HandStep, Replays};
 pub use reread::{NewReading, Reread, Revision, StoredCallback};
 pub use retention::{Ages, Kind, Prune, Pruned, Retention, Round};
@@ -338,6 +340,10 @@ pub trait Upkeep: Send + Sync {
 
     /// Removes some of what is too old: a bounded step. Nothing that an open delivery needs, and no event that has one.
     async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError>;
+
+    /// Makes the next events findable by phone and reference and, unless nobody wants that, by their words: a bounded step. What it has
+    /// not come to yet is found all the same.
+    async fn index(&self, with_words: bool, limit: usize) -> Result<Indexed, StoreError>;
 
     /// Gives some of the room that removed things took back to the disk. Whether there is more to give.
     async fn shrink(&self) -> Result<bool, StoreError>;

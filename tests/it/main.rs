@@ -28,6 +28,7 @@ mod replay;
 mod replays;
 mod reprocess;
 mod retention;
+mod search;
 mod store;
 mod support;
 mod vendors;

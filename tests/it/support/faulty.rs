@@ -19,8 +19,8 @@ use callbox::domain::replay::Replay;
 use callbox::store::sqlite::SqliteStore;
 use callbox::store::{
     Appended, Backlog, Backlogs, CallbackRecord, Claimed, Counted, ExpireStep, Expired, HandStep,
-    Intake, JoinStep, Joining, NewCallback, NewReading, Outbox, Prune, Pruned, Questions, Recorded,
-    Replays, Reread, SourceCounts, StoreError, StoredCallback, Story, Upkeep,
+    Indexed, Intake, JoinStep, Joining, NewCallback, NewReading, Outbox, Prune, Pruned, Questions,
+    Recorded, Replays, Reread, SourceCounts, StoreError, StoredCallback, Story, Upkeep,
 };
 
 /// The real store, until it is told to fail.
@@ -301,6 +301,10 @@ impl Upkeep for FaultyStore {
 
     async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError> {
         self.inner.prune(prune).await
+    }
+
+    async fn index(&self, with_words: bool, limit: usize) -> Result<Indexed, StoreError> {
+        self.inner.index(with_words, limit).await
     }
 
     async fn shrink(&self) -> Result<bool, StoreError> {
