@@ -23,6 +23,7 @@ mod parameters;
 mod params;
 mod path;
 mod problem;
+mod replays;
 mod reprocess;
 mod room;
 mod routes;

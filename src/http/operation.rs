@@ -31,6 +31,8 @@ pub(super) struct Operation {
     pub(super) answers: &'static [Answer],
     /// What it may refuse beside what every operation may.
     pub(super) problems: &'static [Code],
+    /// The JSON that it takes as its body.
+    pub(super) body: Option<fn(&mut SchemaGenerator) -> Schema>,
     handler: fn() -> Route,
 }
 
@@ -116,7 +118,17 @@ impl Operation {
         handler: fn() -> Route,
     ) -> Self {
         let (verb, scope) = (Verb::Get, Some(Scope::Read));
-        Self { id, verb, scope, summary, query: &[], answers: &[], problems: &[], handler }
+        Self {
+            id,
+            verb,
+            scope,
+            summary,
+            query: &[],
+            answers: &[],
+            problems: &[],
+            body: None,
+            handler,
+        }
     }
 
     /// A deed, for keys with the scope `operate`.
@@ -126,7 +138,17 @@ impl Operation {
         handler: fn() -> Route,
     ) -> Self {
         let (verb, scope) = (Verb::Post, Some(Scope::Operate));
-        Self { id, verb, scope, summary, query: &[], answers: &[], problems: &[], handler }
+        Self {
+            id,
+            verb,
+            scope,
+            summary,
+            query: &[],
+            answers: &[],
+            problems: &[],
+            body: None,
+            handler,
+        }
     }
 
     /// The same, for keys with another scope.
@@ -142,6 +164,11 @@ impl Operation {
     /// The same, with these groups of query parameters.
     pub(super) const fn takes(self, query: &'static [&'static [Param]]) -> Self {
         Self { query, ..self }
+    }
+
+    /// The same, with JSON of the type `T` as its body.
+    pub(super) const fn body<T: JsonSchema>(self) -> Self {
+        Self { body: Some(SchemaGenerator::subschema_for::<T>), ..self }
     }
 
     /// The same, with these answers.

@@ -175,10 +175,7 @@ impl Code {
 
     /// Whether it can be of the API; the others are of the vendors' listener alone.
     pub(super) const fn is_of_the_api(self) -> bool {
-        !matches!(
-            self,
-            Self::BrokenOff | Self::Unauthentic | Self::TooSlow | Self::TooLarge | Self::TooMany
-        )
+        !matches!(self, Self::Unauthentic | Self::TooMany)
     }
 
     /// An answer with it, for the document.

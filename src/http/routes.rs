@@ -12,7 +12,7 @@ use super::operation::{Operation, Verb};
 use super::problem::{Code, Problem};
 use super::{
     callbacks, conversations, deliveries, destinations, document, events, health, inbound, keys,
-    messages, metrics, reprocess, sources, stream, trial,
+    messages, metrics, replays, reprocess, sources, stream, trial,
 };
 
 /// What a path does.
@@ -29,6 +29,10 @@ pub(super) const API: &[At] = &[
     ("/v1/events", &[&events::LIST]),
     ("/v1/events/stream", &[&stream::OPEN]),
     ("/v1/events/{id}", &[&events::ONE]),
+    ("/v1/events/{id}/replay", &[&replays::ONE_EVENT]),
+    ("/v1/replays", &[&replays::LIST, &replays::BEGIN]),
+    ("/v1/replays/{id}", &[&replays::ONE]),
+    ("/v1/replays/{id}/cancel", &[&replays::CANCEL]),
     ("/v1/messages", &[&messages::LIST]),
     ("/v1/messages/{source}/{id:.*}", &[&messages::ONE]),
     ("/v1/conversations/{source}/{id:.*}", &[&conversations::ONE]),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::bodies::{inbound, receipt, update};
 use crate::support::callbox::Callbox;
-use crate::support::http::Answer;
+use crate::support::http::{self, Answer};
 use crate::support::receiver::Receiver;
 use crate::support::{MINUTE, SECOND};
 
@@ -237,6 +237,26 @@ async fn what_is_answered_is_what_the_document_says() {
         document.judge("POST", path, &answer);
         judged.extend((answer.status == 200).then(|| format!("POST {path}")));
         callbox.clock.advance(SECOND);
+    }
+    let wish = json!({ "filter": { "source": "shop" }, "dry_run": true }).to_string();
+    let headers = [("content-type", "application/json")];
+    for (path, target, wish) in [
+        ("/v1/replays", "/v1/replays".to_owned(), wish.as_str()),
+        ("/v1/events/{id}/replay", format!("/v1/events/{event}/replay"), ""),
+    ] {
+        let answer =
+            http::send(callbox.api, "POST", &target, &headers, wish.as_bytes()).await.unwrap();
+        document.judge("POST", path, &answer);
+        judged.extend((answer.status == 200).then(|| format!("POST {path}")));
+        let replay = answer.json()["id"].as_str().unwrap().to_owned();
+        for target in ["/v1/replays".to_owned(), format!("/v1/replays/{replay}")] {
+            let path = if target == "/v1/replays" { "/v1/replays" } else { "/v1/replays/{id}" };
+            document.judge("GET", path, &callbox.ask(&target).await);
+            judged.insert(format!("GET {path}"));
+        }
+        let answer = callbox.order(&format!("/v1/replays/{replay}/cancel")).await;
+        document.judge("POST", "/v1/replays/{id}/cancel", &answer);
+        judged.insert("POST /v1/replays/{id}/cancel".to_owned());
     }
     // Whoever adds an operation adds a question to it here. The stream has no end, and tests of its own.
     judged.insert("GET /v1/events/stream".to_owned());

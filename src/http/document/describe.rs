@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::components::Components;
 use super::shapes;
-use crate::domain::id::{CallbackId, DeliveryId, EventId};
+use crate::domain::id::{CallbackId, DeliveryId, EventId, ReplayId};
 use crate::domain::words::SEARCH_MAX;
 use crate::http::operation::{Answer, Body, Operation};
 use crate::http::parameters::{Param, Shape};
@@ -28,6 +28,10 @@ pub(super) fn operation(
         "responses": responses(route, operation, components),
         "security": security(operation, anonymous),
     });
+    if let (Some(told), Some(make)) = (told.as_object_mut(), operation.body) {
+        let content = json!({ "application/json": { "schema": components.schema(make) } });
+        told.insert("requestBody".to_owned(), json!({ "content": content }));
+    }
     if let (Some(told), false) = (told.as_object_mut(), parameters.is_empty()) {
         told.insert("parameters".to_owned(), Value::Array(parameters));
     }
@@ -71,6 +75,7 @@ fn in_path(route: &str, name: &str) -> Value {
         ("id", "events") => (id(EventId::PREFIX), "evt_01M2N3P4Q5R6S7T8V9W0X1Y2Z3"),
         ("id", "callbacks") => (id(CallbackId::PREFIX), "cbk_01M2N3P4Q5R6S7T8V9W0X1Y2Z3"),
         ("id", "deliveries") => (id(DeliveryId::PREFIX), "dlv_01M2N3P4Q5R6S7T8V9W0X1Y2Z3"),
+        ("id", "replays") => (id(ReplayId::PREFIX), "rpl_01M2N3P4Q5R6S7T8V9W0X1Y2Z3"),
         ("id", "conversations") => {
             (text("The conversation's id, percent-encoded."), "+12025550188")
         }

@@ -12,6 +12,7 @@ use crate::domain::event::{
 };
 use crate::domain::id::{CallbackId, DeliveryId, EventId, ReplayId};
 use crate::domain::name::Name;
+use crate::domain::replay::{Replay, ReplayState};
 
 /// Schemas of texts: the type, its name in the document, and the schema.
 macro_rules! texts {
@@ -78,6 +79,7 @@ macro_rules! like {
 like! {
     Event as "Event" = EventShape;
     Delivery as "Delivery" = DeliveryShape;
+    Replay as "Replay" = ReplayShape;
 }
 
 /// Something that happened. Everywhere the same, and a valid `CloudEvents` 1.0 event in JSON.
@@ -201,4 +203,34 @@ struct DeliveryShape {
     reason: Option<String>,
     /// The tries so far, oldest first.
     attempts: Vec<Attempt>,
+}
+
+/// A person's wish that stored events be handed out again, and how far that is.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "its schema alone is used")]
+struct ReplayShape {
+    /// Its id: what the header `webhook-replay` says.
+    id: ReplayId,
+    /// Where it stands.
+    state: ReplayState,
+    /// How many events the filter found when it was asked for.
+    matched: u64,
+    /// How many of them were handed out and have no delivery that waits.
+    done: u64,
+    /// How many of those that were handed out have a delivery that has not ended.
+    waiting: u64,
+    /// How many deliveries were made of them.
+    deliveries: u64,
+    /// Which events.
+    filter: Map<String, Value>,
+    /// To whom; without one, to those that had each event in the first place.
+    to: Option<Name>,
+    /// How many events a second at the most.
+    rate: Option<f64>,
+    /// Whether it only counted.
+    dry_run: bool,
+    /// When it was asked for.
+    created_at: Time,
+    /// When it ended.
+    ended_at: Option<Time>,
 }
