@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::body::InFlight;
 use super::follow::Gallery;
 use super::health::Health;
+use super::seats::Seats;
 use super::strangers::Strangers;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -37,6 +38,8 @@ pub struct Room {
     pub health: Arc<Health>,
     /// Bytes of bodies in flight.
     pub(super) in_flight: InFlight,
+    /// The connections.
+    pub(super) seats: Arc<Seats>,
     /// Requests to no source.
     pub(super) strangers: Strangers,
     /// Who follows the events.
@@ -57,6 +60,7 @@ impl Room {
         let (ids, key) = (Arc::clone(&receiver.ids), store.key());
         let (in_flight, strangers) = (InFlight::default(), Strangers::default());
         let gallery = Gallery::default();
+        let seats = Arc::new(Seats::trusting(&config.server.trusted_proxies));
         Self {
             config,
             receiver,
@@ -67,6 +71,7 @@ impl Room {
             key,
             health,
             in_flight,
+            seats,
             strangers,
             gallery,
         }
