@@ -6,7 +6,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Resource, Route};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, Resource, Route};
 
 use super::problem::{Code, Problem};
 use super::{
@@ -65,6 +65,9 @@ fn deed(path: &str, route: Route) -> Resource {
     web::resource(path).route(route).default_service(wrong)
 }
 
+/// What a request carries of whose answer the head alone is wanted.
+pub(super) struct HeadAlone;
+
 /// A `HEAD` is answered like a `GET`; the server leaves the body out.
 async fn head_as_get(
     mut request: ServiceRequest,
@@ -72,6 +75,7 @@ async fn head_as_get(
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     if request.method() == Method::HEAD {
         request.head_mut().method = Method::GET;
+        request.extensions_mut().insert(HeadAlone);
     }
     next.call(request).await
 }

@@ -211,6 +211,26 @@ async fn a_reader_that_takes_nothing_is_cut_and_loses_nothing() {
 }
 
 #[tokio::test]
+async fn the_head_of_a_stream_opens_none() {
+    let callbox = Callbox::start(SHOP).await;
+    // More than there are seats, on connections that stay open.
+    let mut connections = Vec::new();
+    for _ in 0..200 {
+        let mut stream = TcpStream::connect(callbox.api).await.unwrap();
+        let request = "HEAD /v1/events/stream HTTP/1.1\r\nhost: localhost\r\n\r\n";
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut received = Vec::new();
+        while !received.ends_with(b"\r\n\r\n") {
+            assert_ne!(stream.read_buf(&mut received).await.unwrap(), 0);
+        }
+        let head = String::from_utf8(received).unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("text/event-stream"), "{head}");
+        connections.push(stream);
+    }
+    Stream::open(callbox.api, "/v1/events/stream", None).await;
+}
+
+#[tokio::test]
 async fn whoever_follows_is_let_go_when_callbox_stops() {
     let place = Place::new("");
     let mut program = place.start();
