@@ -31,10 +31,11 @@ struct Kind {
 }
 
 const ASK: &str = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+const HEAD: &str = "POST /in/shop HTTP/1.1\r\nx-a: ";
 const BODY: &str = "POST /in/shop HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n";
 
 const KINDS: [Kind; 5] = [
-    Kind { name: "heads", first: "", begin: "POST /in/shop HTT", drip: "P", cut_within: 15 },
+    Kind { name: "heads", first: "", begin: HEAD, drip: "a", cut_within: 15 },
     Kind { name: "second heads", first: ASK, begin: "POST /in", drip: "/", cut_within: 15 },
     Kind { name: "bodies", first: "", begin: BODY, drip: "{", cut_within: 30 },
     Kind { name: "unused connections", first: "", begin: "", drip: "", cut_within: 15 },
