@@ -31,6 +31,7 @@ mod slow;
 mod search;
 mod store;
 mod support;
+mod traffic;
 mod vendors;
 mod wanted;
 mod watch;
