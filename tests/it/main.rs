@@ -25,6 +25,7 @@ mod paging;
 mod receive;
 mod refuse;
 mod replay;
+mod replays;
 mod reprocess;
 mod retention;
 mod search;
