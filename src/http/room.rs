@@ -8,6 +8,7 @@ use super::body::InFlight;
 use super::follow::Gallery;
 use super::health::Health;
 use super::key_uses::KeyUses;
+use super::seats::Seats;
 use super::strangers::Strangers;
 use super::wrong_keys::WrongKeys;
 use crate::clock::Clock;
@@ -43,6 +44,8 @@ pub struct Room {
     pub replays: Arc<Notify>,
     /// Bytes of bodies in flight.
     pub(super) in_flight: InFlight,
+    /// The connections.
+    pub(super) seats: Arc<Seats>,
     /// Requests to no source.
     pub(super) strangers: Strangers,
     /// Who follows the events.
@@ -67,6 +70,7 @@ impl Room {
         let store = Arc::clone(&receiver.store);
         let (ids, key) = (Arc::clone(&receiver.ids), store.key());
         let (in_flight, strangers) = (InFlight::default(), Strangers::default());
+        let seats = Arc::new(Seats::trusting(&config.server.trusted_proxies));
         Self {
             config,
             receiver,
@@ -78,6 +82,7 @@ impl Room {
             health,
             replays,
             in_flight,
+            seats,
             strangers,
             gallery: Gallery::default(),
             wrong_keys: WrongKeys::default(),

@@ -6,7 +6,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 use super::operation::{Operation, Verb};
 use super::problem::{Code, Problem};
@@ -83,6 +83,9 @@ fn serve(config: &mut ServiceConfig, paths: &'static [At]) {
     }
 }
 
+/// What a request carries of whose answer the head alone is wanted.
+pub(super) struct HeadAlone;
+
 /// A `HEAD` is answered like a `GET`; the server leaves the body out.
 async fn head_as_get(
     mut request: ServiceRequest,
@@ -90,6 +93,7 @@ async fn head_as_get(
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     if request.method() == Method::HEAD {
         request.head_mut().method = Method::GET;
+        request.extensions_mut().insert(HeadAlone);
     }
     next.call(request).await
 }
