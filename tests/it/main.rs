@@ -25,6 +25,7 @@ mod refuse;
 mod replay;
 mod reprocess;
 mod retention;
+mod shape;
 mod store;
 mod support;
 mod vendors;
