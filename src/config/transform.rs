@@ -91,7 +91,7 @@ mod tests {
             ),
             (
                 "transform = \"\"\"\n{\n  {% if type %}\n}\n\"\"\"".to_owned(),
-                "c.toml:3: [destinations.crm] transform: line 3: unexpected end of input, expected end of block".to_owned(),
+                "c.toml:3: [destinations.crm] transform: line 2: unexpected end of input, expected end of block".to_owned(),
             ),
             (
                 "transform = { template = \"{{ typ }}\" }".to_owned(),

@@ -27,8 +27,8 @@ pub const BODY_MAX: usize = 1024 * 1024;
 /// The most steps that a template takes for one event: printing a value is about three of them.
 pub const STEPS_MAX: u64 = 200_000;
 
-/// The most templates, macros and blocks inside each other.
-const DEPTH_MAX: usize = 64;
+/// How deep macros and loops call each other at the most; a macro counts for several. So what doubles with each call stays small.
+const DEPTH_MAX: usize = 32;
 
 /// The template's name inside its environment.
 const NAME: &str = "transform";
@@ -275,6 +275,9 @@ mod tests {
         assert_eq!(made(long, "text/plain").unwrap_err(), TransformError::TooLong);
         let huge = "{{ 'x' * 1000000000 }}";
         assert!(matches!(made(huge, "text/plain").unwrap_err(), TransformError::Failed(1, _)));
+        let doubling = "{% macro m(x, n) %}{% if n %}{{ m(x ~ x, n - 1) }}{% endif %}{% endmacro %}{{ m('x', 60) }}";
+        let told = made(doubling, "text/plain").unwrap_err();
+        assert!(matches!(told, TransformError::Failed(1, _)), "{told}");
         let within_itself = "{% macro m(n) %}{{ m(n + 1) }}{% endmacro %}{{ m(1) }}";
         assert!(matches!(
             made(within_itself, "text/plain").unwrap_err(),
