@@ -26,7 +26,9 @@ pub(super) fn transform(raw: &RawDestination, judge: &mut Judge<'_>) -> Option<O
         RawTransform::Table(table) => match &table.template {
             Some(template) => (template.clone(), table.content_type.as_ref()),
             None => {
-                return judge.refuse(written, "lacks `template`, the text or `file:` and a path");
+                let message = "lacks `template`, the text or `file:` and a path";
+                judge.mistakes.lacks(written.span(), message);
+                return None;
             }
         },
     };
