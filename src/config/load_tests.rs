@@ -266,7 +266,9 @@ fn wrong_settings_of_a_source_are_refused() {
             ("answer = { status = 404 }", "answer.status: has to be 200 to 299"),
             (r#"answers = { "call.acton" = {} }"#, "did you mean `call.action`?"),
             ("unauthentic_answer = 403", "has to be 401"),
-            ("rate = 5", "rate: limiting the rate of a source is not supported yet"),
+            ("rate = 0", "rate: has to be a whole number of callbacks a second, 1 to 1000000"),
+            ("rate = 2.5", "rate: has to be a whole number of callbacks a second"),
+            (r#"rate = "5/s""#, "rate: has to be a whole number of callbacks a second"),
         ],
     );
 }
@@ -293,9 +295,12 @@ fn wrong_destinations_and_promises_not_kept_yet_are_refused() {
             ("filter = { typ = 1 }", "filter.typ: no event has a field"),
             ("rate = 5", "not supported yet"),
             (r#"order = "message""#, "not supported yet"),
-            (r#"from = "beginning""#, "not supported yet"),
-            (r#"backlog_max_age = "7d""#, "not supported yet"),
-            ("backlog_max_events = 5", "not supported yet"),
+            (r#"from = "begining""#, "did you mean `beginning`?"),
+            ("from = 5", "from: expected"),
+            (r#"from = "2026-08-12""#, "an RFC 3339 time"),
+            (r#"backlog_max_age = "59s""#, "between 1m and"),
+            ("backlog_max_events = 0", "at least 1"),
+            ("backlog_max_events = -1", "a whole number"),
         ],
     );
 }

@@ -1,6 +1,7 @@
 //! The configuration: one TOML file and what the environment overrides of it, judged as a whole before anything starts.
 
 mod api;
+mod backlog;
 mod destinations;
 mod environment;
 mod filter;

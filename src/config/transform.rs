@@ -23,14 +23,14 @@ pub(super) fn transform(raw: &RawDestination, judge: &mut Judge<'_>) -> Option<O
     }
     let (template, content_type) = match written.get_ref() {
         RawTransform::Template(text) => (Spanned::new(written.span(), text.clone()), None),
-        RawTransform::Table(table) => match &table.template {
-            Some(template) => (template.clone(), table.content_type.as_ref()),
-            None => {
+        RawTransform::Table(table) => {
+            let Some(template) = &table.template else {
                 let message = "lacks `template`, the text or `file:` and a path";
                 judge.mistakes.lacks(written.span(), message);
                 return None;
-            }
-        },
+            };
+            (template.clone(), table.content_type.as_ref())
+        }
     };
     let kind = content_type.map_or(JSON, |kind| kind.get_ref().as_str());
     if let Some(written) = content_type

@@ -10,8 +10,10 @@ pub mod press;
 pub mod sender;
 pub mod signing;
 mod steady;
+pub mod tending;
 pub mod worker;
 
 pub use body::{Body, NothingToSend};
 pub use destinations::{Destinations, Standing};
+pub use tending::Tending;
 pub use worker::{DeliveryWorker, Round};

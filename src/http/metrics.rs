@@ -24,6 +24,11 @@ struct BySource {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfSource {
+    source: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByReason {
     source: String,
     reason: String,
@@ -38,6 +43,12 @@ struct ByKind {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByDestination {
     destination: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByEnd {
+    destination: String,
+    state: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -79,6 +90,7 @@ async fn sources(room: &Room, registry: &mut Registry) -> Result<(), Problem> {
     let callbacks = Family::<BySource, Counter>::default();
     let unauthentic = Family::<ByReason, Counter>::default();
     let drift = Family::<ByKind, Counter>::default();
+    let limited = Family::<OfSource, Counter>::default();
     for source in &room.config.sources {
         let counts = room.store.intake_of(&source.name).await?;
         let name = source.name.to_string();
@@ -96,6 +108,10 @@ async fn sources(room: &Room, registry: &mut Registry) -> Result<(), Problem> {
         for (reason, number) in counts.unauthentic {
             unauthentic.get_or_create(&ByReason { source: name.clone(), reason }).inc_by(number);
         }
+        if source.rate.is_some() {
+            let refused = room.receiver.rates.refused(&source.name);
+            limited.get_or_create(&OfSource { source: name.clone() }).inc_by(refused);
+        }
         let found = room.receiver.drift.of(&source.name);
         for kind in Kind::ALL {
             let of_kind = found.list().into_iter().filter(|(finding, _)| finding.kind == kind);
@@ -106,6 +122,7 @@ async fn sources(room: &Room, registry: &mut Registry) -> Result<(), Problem> {
     }
     registry.register("callbacks", "Callbacks that were kept, by what became of them", callbacks);
     registry.register("unauthentic", "Callbacks that are not authentic, by reason", unauthentic);
+    registry.register("rate_limited", "Callbacks answered 429 since the start", limited);
     registry.register("drift", "Times that something unknown to the adapter was seen", drift);
     Ok(())
 }
@@ -115,6 +132,7 @@ async fn destinations(room: &Room, registry: &mut Registry) -> Result<(), Proble
     let oldest = Family::<ByDestination, Gauge>::default();
     let in_flight = Family::<ByDestination, Gauge>::default();
     let paused = Family::<ByDestination, Gauge>::default();
+    let deliveries = Family::<ByEnd, Counter>::default();
     let now = room.clock.now();
     for destination in &room.config.destinations {
         let labels = ByDestination { destination: destination.name.to_string() };
@@ -122,11 +140,22 @@ async fn destinations(room: &Room, registry: &mut Registry) -> Result<(), Proble
         backlog.get_or_create(&labels).set(i64::try_from(waits.waiting).unwrap_or(i64::MAX));
         let age = waits.oldest_pending_at.map_or(0, |oldest| now.since(oldest).as_secs());
         oldest.get_or_create(&labels).set(i64::try_from(age).unwrap_or(i64::MAX));
+        let ended = waits.ended;
+        for (state, number) in [
+            ("succeeded", ended.succeeded),
+            ("exhausted", ended.exhausted),
+            ("expired", ended.expired),
+            ("cancelled", ended.cancelled),
+        ] {
+            let destination = labels.destination.clone();
+            deliveries.get_or_create(&ByEnd { destination, state }).inc_by(number);
+        }
         let Some(standing) = room.board.standing(&destination.name) else { continue };
         in_flight.get_or_create(&labels).set(as_i64(standing.in_flight));
         paused.get_or_create(&labels).set(i64::from(standing.paused.is_some()));
     }
     registry.register("destination_backlog", "Deliveries that wait or are under way", backlog);
+    registry.register("deliveries", "Deliveries that have ended, by how", deliveries);
     registry.register("destination_oldest_seconds", "Age of the oldest of them", oldest);
     registry.register("destination_in_flight", "Attempts under way", in_flight);
     registry.register("destination_paused", "1 while a destination is paused", paused);

@@ -14,14 +14,12 @@ use super::{
     reprocess, sources, stream, trial,
 };
 
-/// The vendors' listener.
+/// The vendors' listener. Whatever else comes to it is a push, or was meant to be one: the source is found without a pattern.
 pub(super) fn vendors(config: &mut ServiceConfig) {
     config
-        .route("/in/{source}", web::route().to(inbound::push))
-        .route("/in/{source}/{below:.*}", web::route().to(inbound::push))
         .service(at("/healthz", web::get().to(health::alive)))
         .service(at("/readyz", web::get().to(health::ready)))
-        .default_service(web::to(inbound::lost));
+        .default_service(web::to(inbound::push));
 }
 
 /// The listener for everybody who asks.

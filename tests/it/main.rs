@@ -9,6 +9,7 @@
 
 mod ask;
 mod authenticate;
+mod backlog;
 mod backup;
 mod command;
 mod deliver;
@@ -16,6 +17,7 @@ mod demo;
 mod disk;
 mod door;
 mod durable;
+mod evidence;
 mod follow;
 mod hostile;
 mod messages;

@@ -96,7 +96,7 @@ async fn what_is_young_stays_and_a_repetition_is_known_for_as_long_as_its_event(
 #[tokio::test]
 async fn an_open_delivery_protects_its_event_and_the_bytes_that_it_may_want() {
     let mut crm = Receiver::start().await;
-    let slow = "format = \"raw\"\nretry = [\"7d\", \"1s\"]";
+    let slow = "format = \"raw\"\nretry = [\"7d\", \"1s\"]\nbacklog_max_age = \"30d\"";
     let callbox = Callbox::start(&format!("{SHOP}{}", crm.configured("crm", slow))).await;
     let body = receipt("m1", "delivered");
     crm.then(500);
@@ -204,5 +204,25 @@ async fn a_walk_past_what_has_to_stay_comes_to_what_lies_behind_it() {
             }
         }
         assert_eq!(removed, 2, "the one event without an open delivery, and its callback");
+    }
+}
+
+#[tokio::test]
+async fn who_polls_misses_nothing_though_all_that_was_seen_has_gone() {
+    let callbox = Callbox::start(SHOP).await;
+    for number in 0..3 {
+        callbox.push("shop/the-token", receipt(&format!("old-{number}"), "sent")).await;
+    }
+    let seen = |page: &Value| page["cursor"].as_str().unwrap().to_owned();
+    let events = seen(&callbox.json("/v1/events?order=asc").await);
+    let callbacks = seen(&callbox.json("/v1/callbacks?order=asc").await);
+    until(&callbox, 6 * DAY, "/v1/events", |page| count(page) == 0).await;
+    until(&callbox, MINUTE, "/v1/callbacks", |page| count(page) == 0).await;
+    let callbox = callbox.restart().await;
+    callbox.push("shop/the-token", receipt("new", "sent")).await;
+    for place in
+        [format!("/v1/events?cursor={events}"), format!("/v1/callbacks?cursor={callbacks}")]
+    {
+        assert_eq!(count(&callbox.json(&format!("{place}&order=asc")).await), 1, "{place}");
     }
 }
