@@ -13,6 +13,10 @@ use crate::domain::delivery::Outcome;
 /// The most characters of a reason: some causes quote what the other side sent.
 const REASON_MAX: usize = 256;
 
+/// Nothing came, or not all of it; and how the HTTP client says so of a connection without any answer.
+const CLOSED: &str = "connection closed before the answer was whole";
+const CLOSED_EARLY: &str = "connection closed before message completed";
+
 /// What a server says that wants another client certificate.
 const UNWANTED: [AlertDescription; 6] = [
     AlertDescription::CertificateRequired,
@@ -50,6 +54,8 @@ pub fn classify(error: &reqwest::Error, timeout: Duration) -> (Outcome, String) 
         reason
     } else if error.is_connect() {
         format!("connection failed: {}", deepest(error))
+    } else if deepest(error) == CLOSED_EARLY {
+        CLOSED.to_owned()
     } else {
         format!("malformed answer: {}", deepest(error))
     };
@@ -83,7 +89,7 @@ fn named(cause: &(dyn Error + 'static)) -> Option<String> {
         (io::ErrorKind::BrokenPipe, "connection reset"),
         (io::ErrorKind::HostUnreachable, "no route to the host"),
         (io::ErrorKind::NetworkUnreachable, "no route to the host"),
-        (io::ErrorKind::UnexpectedEof, "connection closed before the answer was whole"),
+        (io::ErrorKind::UnexpectedEof, CLOSED),
     ];
     if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
         return Some(format!("tls: {}", tls_reason(tls)));
