@@ -117,6 +117,8 @@ pub struct StoreSettings {
     pub path: PathBuf,
     /// Bytes of the disk that are kept free; without a number, a share of it.
     pub min_free: Option<u64>,
+    /// Whether events are found by their words.
+    pub text_search: bool,
     /// How long things are kept.
     pub retention: Ages,
 }

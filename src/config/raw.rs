@@ -53,6 +53,7 @@ pub(super) struct RawKey {
 pub(super) struct RawStore {
     pub(super) path: Option<Text>,
     pub(super) min_free: Option<Anything>,
+    pub(super) text_search: Option<bool>,
     pub(super) retention: RawRetention,
 }
 

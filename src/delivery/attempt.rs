@@ -80,6 +80,7 @@ impl Courier {
                     delivery: claimed.id,
                     event: claimed.event.id,
                     attempt: claimed.number,
+                    replay: claimed.replay,
                     hops: hops::of(&claimed.event).saturating_add(1),
                     content_type: body.content_type,
                     body: body.bytes,

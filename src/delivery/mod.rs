@@ -7,6 +7,7 @@ pub mod destinations;
 pub mod failure;
 mod latest;
 pub mod press;
+pub mod replaying;
 pub mod sender;
 pub mod signing;
 mod steady;
@@ -15,5 +16,6 @@ pub mod worker;
 
 pub use body::{Body, NothingToSend};
 pub use destinations::{Destinations, Standing};
+pub use replaying::Replaying;
 pub use tending::Tending;
 pub use worker::{DeliveryWorker, Round};

@@ -3,6 +3,8 @@
 //! SQLite stands behind them today; a store for many machines can stand behind them tomorrow.
 
 mod backlog;
+mod indexing;
+mod replays;
 mod reread;
 mod retention;
 pub mod sqlite;
@@ -11,6 +13,8 @@ mod story;
 use async_trait::async_trait;
 pub use backlog::{Backlog, Backlogs, Ended, ExpireStep, Expired, JoinStep, Joining};
 use bytes::Bytes;
+pub use indexing::{Indexed, Indexing};
+pub use replays::{Counted, HandStep, Replays};
 pub use reread::{NewReading, Reread, Revision, StoredCallback};
 pub use retention::{Ages, Kind, Prune, Pruned, Retention, Round};
 pub use story::{Happening, Story};
@@ -20,7 +24,7 @@ use crate::domain::callback::{Callback, CallbackOutcome};
 use crate::domain::delivery::{Attempt, Delivery, Trigger};
 use crate::domain::drift::{Finding, Seen};
 use crate::domain::event::{Draft, Event};
-use crate::domain::id::{CallbackId, DeliveryId, EventId};
+use crate::domain::id::{CallbackId, DeliveryId, EventId, ReplayId};
 use crate::domain::message::Message;
 use crate::domain::name::Name;
 use crate::domain::query::{
@@ -29,9 +33,9 @@ use crate::domain::query::{
 use crate::domain::source::Quota;
 
 /// Everything a store does.
-pub trait Store: Intake + Outbox + Backlogs + Questions + Upkeep {}
+pub trait Store: Intake + Outbox + Backlogs + Replays + Questions + Upkeep {}
 
-impl<S: Intake + Outbox + Backlogs + Questions + Upkeep> Store for S {}
+impl<S: Intake + Outbox + Backlogs + Replays + Questions + Upkeep> Store for S {}
 
 /// Why a step did not happen. Whatever it says, nothing of the step is in the store.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -172,6 +176,8 @@ pub struct Claimed {
     pub counted: u32,
     /// What made us try.
     pub trigger: Trigger,
+    /// The replay that made the delivery, if one did.
+    pub replay: Option<ReplayId>,
 }
 
 /// An attempt, and what follows from it.
@@ -334,6 +340,10 @@ pub trait Upkeep: Send + Sync {
 
     /// Removes some of what is too old: a bounded step. Nothing that an open delivery needs, and no event that has one.
     async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError>;
+
+    /// Makes the next events findable by phone and reference and, unless nobody wants that, by their words: a bounded step. What it has
+    /// not come to yet is found all the same.
+    async fn index(&self, with_words: bool, limit: usize) -> Result<Indexed, StoreError>;
 
     /// Gives some of the room that removed things took back to the disk. Whether there is more to give.
     async fn shrink(&self) -> Result<bool, StoreError>;
