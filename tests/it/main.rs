@@ -31,6 +31,7 @@ mod reprocess;
 mod retention;
 mod search;
 mod shape;
+mod slow;
 mod store;
 mod support;
 mod tls;
