@@ -22,6 +22,7 @@ use crate::domain::callback::{Callback, CallbackOutcome};
 use crate::domain::destination::Destination;
 use crate::domain::drift::{Finding, Seen, findings as drift_of};
 use crate::domain::event::{Draft, Event, EventType, TimeBasis};
+use crate::domain::hops;
 use crate::domain::id::{CallbackId, DeliveryId, EventId, IdMaker};
 use crate::domain::name::Name;
 use crate::domain::source::Source;
@@ -136,7 +137,8 @@ impl<S: Intake + ?Sized> Receiver<S> {
             Reading::Quarantine(reason) => return Kept::Quarantined(reason),
         };
         let callback = callback.callback();
-        let events = drafts.into_iter().map(|draft| {
+        let events = drafts.into_iter().map(|mut draft| {
+            hops::keep(&callback.head.headers, &mut draft.data.extra);
             let id = EventId::from_bits(self.ids.next(at));
             let deliveries = self.choose(source, callback, id, &draft, at);
             new_event(source, id, draft, deliveries)

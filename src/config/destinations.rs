@@ -13,7 +13,9 @@ use super::mistakes::did_you_mean;
 use super::raw::{RawDestination, RawSource, Text};
 use super::secrets::signing_secret;
 use super::sources::OURS;
-use super::urls::web_url;
+use super::tls::tls;
+use super::transform::transform;
+use super::urls::destination_url;
 use crate::domain::destination::{Destination, Format};
 use crate::domain::event::Channel;
 use crate::domain::glob::Glob;
@@ -51,7 +53,7 @@ fn destination(
 ) -> Option<Destination> {
     let read_name = judge.read::<Name>(name);
     let kept_promises = promises(raw, judge);
-    let url = raw.url.as_ref().and_then(|text| web_url(text, judge));
+    let url = raw.url.as_ref().and_then(|text| destination_url(text, judge));
     if raw.url.is_none() {
         judge.mistakes.lacks(name.span(), "lacks `url`, where deliveries are posted");
     }
@@ -62,6 +64,8 @@ fn destination(
     let secrets = judge.each(&raw.secrets, |judge, text| signing_secret(judge, text));
     let headers = own_headers(&raw.headers, judge);
     let format = format(raw.format.as_ref(), judge);
+    let transform = transform(raw, judge);
+    let tls = tls(raw, url.as_ref(), judge);
     let timeout = raw
         .timeout
         .as_ref()
@@ -82,6 +86,8 @@ fn destination(
         secrets: secrets?,
         headers: headers?,
         format: format?,
+        transform: transform?,
+        tls: tls?,
         timeout: timeout?,
         max_concurrency: max_concurrency?,
         retry: retry?,

@@ -5,25 +5,8 @@ use std::collections::BTreeMap;
 use super::judge::Judge;
 use super::raw::Text;
 use super::secrets::secret;
+use crate::domain::destination::is_reserved;
 use crate::domain::secret::Secret;
-
-/// Headers that belong to the connection, to the body or to the signature, and so never to a destination's own.
-const OURS: [&str; 14] = [
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "expect",
-    "host",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// A header's name in small letters, if it is one (RFC 9110, 5.6.2).
 pub(super) fn header_name(text: &str) -> Option<String> {
@@ -60,7 +43,7 @@ fn own_name(name: &Text, judge: &mut Judge<'_>) -> Option<String> {
     let Some(read) = header_name(name.get_ref()) else {
         return judge.refuse(name, "not a header's name");
     };
-    if OURS.contains(&read.as_str()) || read.starts_with("webhook-") {
+    if is_reserved(&read) {
         return judge.refuse(name, "this header is callbox's own to set; take it out");
     }
     Some(read)

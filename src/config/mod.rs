@@ -17,6 +17,8 @@ mod secrets;
 mod server;
 mod signatures;
 mod sources;
+mod tls;
+mod transform;
 mod tree;
 mod urls;
 

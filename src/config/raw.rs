@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::value::SeqAccessDeserializer;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::{Spanned, Value};
@@ -174,6 +174,43 @@ pub(super) struct RawMapping {
     pub(super) error_reason: Option<Places>,
 }
 
+/// A template, or a table with it and the type of what it makes.
+#[derive(Debug)]
+pub(super) enum RawTransform {
+    Template(String),
+    Table(RawTransformTable),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawTransformTable {
+    pub(super) template: Option<Text>,
+    pub(super) content_type: Option<Text>,
+}
+
+impl<'de> Deserialize<'de> for RawTransform {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = RawTransform;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a template in quotes, or a table")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<RawTransform, E> {
+                Ok(RawTransform::Template(text.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawTransform, A::Error> {
+                let table = RawTransformTable::deserialize(MapAccessDeserializer::new(map));
+                table.map(RawTransform::Table)
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
 /// A value of any shape, each part of it with its place in the file.
 #[derive(Debug)]
 pub(super) enum RawTree {
@@ -259,6 +296,10 @@ pub(super) struct RawDestination {
     pub(super) secrets: Vec<Text>,
     pub(super) headers: BTreeMap<Text, Text>,
     pub(super) format: Option<Text>,
+    pub(super) transform: Option<Spanned<RawTransform>>,
+    pub(super) ca: Option<Text>,
+    pub(super) client_cert: Option<Text>,
+    pub(super) client_key: Option<Text>,
     pub(super) timeout: Option<Text>,
     pub(super) max_concurrency: Option<Spanned<usize>>,
     pub(super) rate: Option<Anything>,

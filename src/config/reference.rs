@@ -12,7 +12,7 @@ mod tests {
     use super::*;
     use crate::config::raw::{
         RawAnswer, RawApi, RawConfig, RawDestination, RawKey, RawMapping, RawQuota, RawRetention,
-        RawScheme, RawServer, RawSource, RawStore,
+        RawScheme, RawServer, RawSource, RawStore, RawTransformTable,
     };
     use crate::config::{Config, Environment};
 
@@ -53,6 +53,7 @@ mod tests {
             ("[sources.example]", keys_of::<RawQuota>()),
             ("[sources.parcelbot.mapping]", keys_of::<RawMapping>()),
             ("[destinations.example]", keys_of::<RawDestination>()),
+            ("[destinations.example]", keys_of::<RawTransformTable>()),
         ];
         for (header, keys) in table {
             assert!(!keys.is_empty(), "{header}");

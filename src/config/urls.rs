@@ -4,6 +4,7 @@ use url::Url;
 
 use super::judge::Judge;
 use super::raw::Text;
+use crate::domain::address::check_url;
 
 /// An `http` or `https` URL without anything that two readers could understand in two ways.
 pub(super) fn web_url(text: &Text, judge: &mut Judge<'_>) -> Option<Url> {
@@ -14,6 +15,15 @@ pub(super) fn web_url(text: &Text, judge: &mut Judge<'_>) -> Option<Url> {
         Ok(url) if url.host().is_some() && url.port() != Some(0) => Some(url),
         Ok(_) => judge.refuse(text, "the URL names no host, or port 0"),
         Err(error) => judge.refuse(text, format!("not a URL: {error}")),
+    }
+}
+
+/// A destination's URL: what the sender takes, and nothing that is never sent.
+pub(super) fn destination_url(text: &Text, judge: &mut Judge<'_>) -> Option<Url> {
+    let url = web_url(text, judge)?;
+    match check_url(text.get_ref()) {
+        Ok(_) => Some(url),
+        Err(error) => judge.refuse(text, error),
     }
 }
 

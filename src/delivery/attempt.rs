@@ -4,7 +4,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::FutureExt;
 
 use super::destinations::{Destinations, Lane};
@@ -12,7 +11,7 @@ use super::sender::{Parcel, Verdict};
 use super::steady::SteadyTime;
 use crate::clock::Clock;
 use crate::domain::delivery::{Attempt, Outcome};
-use crate::domain::destination::Format;
+use crate::domain::hops;
 use crate::random::Random;
 use crate::store::{Claimed, Next, Recorded, Store, StoreError};
 
@@ -68,32 +67,28 @@ impl Courier {
             Ok(sender) => sender,
             Err(error) => return Verdict::failure(Outcome::Failed, error.to_string()),
         };
-        match self.parcel(lane.destination.format, claimed).await {
-            Ok(parcel) => sender.send(&parcel, self.clock.now()).await,
+        if hops::of(&claimed.event) >= hops::HOPS_MAX {
+            let reason = format!(
+                "a loop: it came through {} callboxes already (webhook-hops); look who delivers to whom",
+                hops::of(&claimed.event)
+            );
+            return Verdict::failure(Outcome::Failed, reason);
+        }
+        match lane.body(&claimed.event, &*self.store, &*self.clock).await {
+            Ok(body) => {
+                let parcel = Parcel {
+                    delivery: claimed.id,
+                    event: claimed.event.id,
+                    attempt: claimed.number,
+                    replay: claimed.replay,
+                    hops: hops::of(&claimed.event).saturating_add(1),
+                    content_type: body.content_type,
+                    body: body.bytes,
+                };
+                sender.send(&parcel, self.clock.now()).await
+            }
             Err(error) => Verdict::failure(Outcome::Failed, error.to_string()),
         }
-    }
-
-    /// What is sent: made anew from what is stored, so that it is the same on every attempt.
-    async fn parcel(&self, format: Format, claimed: &Claimed) -> Result<Parcel, NothingToSend> {
-        let (content_type, body) = match format {
-            Format::Event => (Some("application/json".to_owned()), json(claimed)?),
-            Format::CloudEvents => {
-                (Some("application/cloudevents+json".to_owned()), json(claimed)?)
-            }
-            Format::Raw => {
-                let id = claimed.event.callback_id.ok_or(NothingToSend::Alarm)?;
-                self.store.callback_body(id).await?.ok_or(NothingToSend::CallbackGone)?
-            }
-        };
-        Ok(Parcel {
-            delivery: claimed.id,
-            event: claimed.event.id,
-            attempt: claimed.number,
-            replay: claimed.replay,
-            content_type,
-            body,
-        })
     }
 
     fn next(&self, lane: &Lane, claimed: &Claimed, verdict: &Verdict) -> Next {
@@ -130,21 +125,4 @@ impl Courier {
             tracing::info!(destination.name = %name, delivery.id = %delivery, "the result of an attempt is on disk now");
         }
     }
-}
-
-/// There is nothing that could be sent.
-#[derive(Debug, thiserror::Error)]
-enum NothingToSend {
-    #[error("an alarm of callbox's own has no vendor's bytes to send; use format = \"event\"")]
-    Alarm,
-    #[error("the callback is not kept any more")]
-    CallbackGone,
-    #[error("the callback can't be read: {0}")]
-    Store(#[from] StoreError),
-    #[error("the event can't be written as JSON: {0}")]
-    Json(#[from] serde_json::Error),
-}
-
-fn json(claimed: &Claimed) -> Result<Bytes, serde_json::Error> {
-    serde_json::to_vec(&claimed.event).map(Bytes::from)
 }

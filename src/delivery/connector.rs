@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::redirect;
+use reqwest::{Certificate, Identity, redirect, tls};
 use url::Url;
 
 use crate::domain::address::{AddressGuard, Class, Refusal};
+use crate::domain::destination::Tls;
 
 /// The longest that looking up, connecting and the TLS handshake take together.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -24,11 +25,15 @@ const DISCARD: u16 = 9;
 /// environment are ignored: a proxy would connect where the guard cannot see it.
 ///
 /// An address in the URL itself is never looked up: judge it before sending.
-pub fn connect(url: &Url, guard: Arc<AddressGuard>) -> reqwest::Result<reqwest::Client> {
+pub fn connect(
+    url: &Url,
+    trust: &Tls,
+    guard: Arc<AddressGuard>,
+) -> reqwest::Result<reqwest::Client> {
     // An error means that a provider is installed already, which is all we want.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let port = url.port_or_known_default().unwrap_or_default();
-    let builder = reqwest::Client::builder()
+    let mut builder = reqwest::Client::builder()
         .dns_resolver(GuardedResolver { guard, port })
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
@@ -38,7 +43,13 @@ pub fn connect(url: &Url, guard: Arc<AddressGuard>) -> reqwest::Result<reqwest::
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_max_idle_per_host(IDLE_MAX);
     if url.scheme() == "https" {
-        builder.https_only(true).build()
+        if let Some(ca) = &trust.ca {
+            builder = builder.tls_certs_only(Certificate::from_pem_bundle(ca.as_bytes())?);
+        }
+        if let Some(identity) = &trust.identity {
+            builder = builder.identity(Identity::from_pem(identity.expose().as_bytes())?);
+        }
+        builder.https_only(true).tls_version_min(tls::Version::TLS_1_2).build()
     } else {
         // Plain HTTP asks for no certificates, so a machine without any can still deliver.
         builder.tls_certs_only([]).build()

@@ -7,16 +7,19 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::body::{self, Body, NothingToSend};
 use super::latest::Latest;
+use super::press::Press;
 use super::sender::{Sender, SenderError, Verdict};
 use crate::clock::Clock;
 use crate::domain::breaker::{Breaker, BreakerState};
 use crate::domain::delivery::Outcome;
 use crate::domain::destination::Destination;
+use crate::domain::event::Event;
 use crate::domain::fairness::Demand;
 use crate::domain::name::Name;
 use crate::random::Random;
-use crate::store::{Outbox, StoreError};
+use crate::store::{Outbox, Questions, StoreError};
 
 /// Too busy, and not there for now: statuses whose `Retry-After` speaks for the destination as a whole.
 const HOLDING: [u16; 2] = [429, 503];
@@ -97,6 +100,17 @@ impl Destinations {
         Ok(true)
     }
 
+    /// What a destination would be sent of an event; `None` if there is none of this name.
+    pub async fn body<Q: Questions + ?Sized>(
+        &self,
+        name: &Name,
+        event: &Event,
+        store: &Q,
+    ) -> Option<Result<Body, NothingToSend>> {
+        let lane = self.lane(name)?;
+        Some(lane.body(event, store, &*self.clock).await)
+    }
+
     /// How long ago the worker last began a round: seconds at the most, unless it stalls.
     #[must_use]
     pub fn since_last_round(&self) -> Duration {
@@ -122,6 +136,8 @@ pub(super) struct Lane {
     pub(super) destination: Destination,
     /// If there is none, every attempt fails with the reason, and everybody else is served.
     pub(super) sender: Result<Sender, SenderError>,
+    /// What makes its bodies, if it has a transform.
+    press: Option<Press>,
     condition: Mutex<Condition>,
 }
 
@@ -151,6 +167,14 @@ impl Lane {
         let breaker = Breaker::new(destination.max_concurrency);
         let sender = Sender::new(&destination, own_listeners.to_vec());
         let name = &destination.name;
+        let mut press = None;
+        let mut sender = sender;
+        if let Some(transform) = &destination.transform {
+            match Press::start(name, transform.clone()) {
+                Ok(started) => press = Some(started),
+                Err(error) => sender = Err(SenderError::Transform(error)),
+            }
+        }
         if let Err(error) = &sender {
             tracing::error!(destination.name = %name, %error, "nothing can be sent to a destination: every attempt will fail");
         }
@@ -159,7 +183,17 @@ impl Lane {
         }
         let (held_until, latest) = (Duration::ZERO, Latest::default());
         let condition = Condition { paused, breaker, held_until, in_flight: 0, latest };
-        Self { destination, sender, condition: Mutex::new(condition) }
+        Self { destination, sender, press, condition: Mutex::new(condition) }
+    }
+
+    /// What is sent of an event.
+    pub(super) async fn body<Q: Questions + ?Sized>(
+        &self,
+        event: &Event,
+        store: &Q,
+        clock: &dyn Clock,
+    ) -> Result<Body, NothingToSend> {
+        body::make(&self.destination, self.press.as_ref(), event, store, clock).await
     }
 
     pub(super) fn room(&self, now: Duration) -> Room {

@@ -5,13 +5,34 @@ use std::io;
 use std::iter;
 use std::time::Duration;
 
-use rustls::CertificateError;
+use rustls::{AlertDescription, CertificateError};
 
 use super::connector::{CONNECT_TIMEOUT, refusal_in};
 use crate::domain::delivery::Outcome;
 
 /// The most characters of a reason: some causes quote what the other side sent.
 const REASON_MAX: usize = 256;
+
+/// Nothing came, or not all of it; and how the HTTP client says so of a connection without any answer.
+const CLOSED: &str = "connection closed before the answer was whole";
+const CLOSED_EARLY: &str = "connection closed before message completed";
+
+/// What a server says that wants another client certificate.
+const UNWANTED: [AlertDescription; 6] = [
+    AlertDescription::CertificateRequired,
+    AlertDescription::BadCertificate,
+    AlertDescription::UnknownCA,
+    AlertDescription::CertificateUnknown,
+    AlertDescription::CertificateExpired,
+    AlertDescription::AccessDenied,
+];
+
+/// What a server says that wants another kind of TLS.
+const DISAGREED: [AlertDescription; 3] = [
+    AlertDescription::HandshakeFailure,
+    AlertDescription::ProtocolVersion,
+    AlertDescription::InsufficientSecurity,
+];
 
 /// The outcome of an attempt that ended with this error, and the reason in words.
 #[must_use]
@@ -33,6 +54,8 @@ pub fn classify(error: &reqwest::Error, timeout: Duration) -> (Outcome, String) 
         reason
     } else if error.is_connect() {
         format!("connection failed: {}", deepest(error))
+    } else if deepest(error) == CLOSED_EARLY {
+        CLOSED.to_owned()
     } else {
         format!("malformed answer: {}", deepest(error))
     };
@@ -66,7 +89,7 @@ fn named(cause: &(dyn Error + 'static)) -> Option<String> {
         (io::ErrorKind::BrokenPipe, "connection reset"),
         (io::ErrorKind::HostUnreachable, "no route to the host"),
         (io::ErrorKind::NetworkUnreachable, "no route to the host"),
-        (io::ErrorKind::UnexpectedEof, "connection closed before the answer was whole"),
+        (io::ErrorKind::UnexpectedEof, CLOSED),
     ];
     if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
         return Some(format!("tls: {}", tls_reason(tls)));
@@ -76,14 +99,34 @@ fn named(cause: &(dyn Error + 'static)) -> Option<String> {
 }
 
 fn tls_reason(error: &rustls::Error) -> String {
+    use rustls::Error::{AlertReceived, InvalidCertificate, InvalidMessage, PeerIncompatible};
+    if let InvalidCertificate(problem) = error {
+        return certificate_reason(problem);
+    }
+    let known = [
+        (matches!(error, InvalidMessage(_)), "the other side does not speak TLS"),
+        (
+            matches!(error, PeerIncompatible(_)),
+            "the other side speaks only versions or ciphers that are not safe",
+        ),
+        (
+            matches!(error, AlertReceived(alert) if UNWANTED.contains(alert)),
+            "the other side refuses our certificate, or that we have none (client_cert)",
+        ),
+        (
+            matches!(error, AlertReceived(alert) if DISAGREED.contains(alert)),
+            "the other side found no version or cipher to agree on",
+        ),
+    ];
+    let reason = known.into_iter().find(|(fits, _)| *fits);
+    reason.map_or_else(|| error.to_string(), |(_, reason)| reason.to_owned())
+}
+
+fn certificate_reason(problem: &CertificateError) -> String {
     use CertificateError::{
         Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet,
         NotValidYetContext, Revoked, UnknownIssuer,
     };
-    if let rustls::Error::InvalidMessage(_) = error {
-        return "the other side does not speak TLS".to_owned();
-    }
-    let rustls::Error::InvalidCertificate(problem) = error else { return error.to_string() };
     let known = [
         (matches!(problem, Expired | ExpiredContext { .. }), "the certificate has expired"),
         (
@@ -94,11 +137,21 @@ fn tls_reason(error: &rustls::Error) -> String {
             matches!(problem, NotValidForName | NotValidForNameContext { .. }),
             "the certificate is for another host",
         ),
-        (matches!(problem, UnknownIssuer), "the certificate's issuer is unknown"),
+        (
+            matches!(problem, UnknownIssuer),
+            "the certificate's issuer is unknown: it is self-signed, or of an authority that is not trusted (ca)",
+        ),
+        (is_own_authority(problem), "the certificate is self-signed"),
         (matches!(problem, Revoked), "the certificate was revoked"),
     ];
     let reason = known.into_iter().find(|(fits, _)| *fits);
     reason.map_or_else(|| problem.to_string(), |(_, reason)| reason.to_owned())
+}
+
+/// Whether a server shows the certificate of an authority as its own, as who signs for himself often does.
+fn is_own_authority(problem: &CertificateError) -> bool {
+    matches!(problem, CertificateError::Other(_))
+        && problem.to_string().contains("CaUsedAsEndEntity")
 }
 
 #[cfg(test)]
@@ -110,7 +163,10 @@ mod tests {
         let table = [
             (CertificateError::Expired, "tls: the certificate has expired"),
             (CertificateError::NotValidYet, "tls: the certificate is not valid yet"),
-            (CertificateError::UnknownIssuer, "tls: the certificate's issuer is unknown"),
+            (
+                CertificateError::UnknownIssuer,
+                "tls: the certificate's issuer is unknown: it is self-signed, or of an authority that is not trusted (ca)",
+            ),
             (CertificateError::NotValidForName, "tls: the certificate is for another host"),
             (CertificateError::Revoked, "tls: the certificate was revoked"),
         ];

@@ -15,7 +15,8 @@ use super::signing::{NotASigningSecret, Signer};
 use crate::clock::Time;
 use crate::domain::address::{AddressGuard, literal_address};
 use crate::domain::delivery::Outcome;
-use crate::domain::destination::Destination;
+use crate::domain::destination::{Destination, is_reserved};
+use crate::domain::hops;
 use crate::domain::id::{DeliveryId, EventId, ReplayId};
 use crate::domain::retry::parse_retry_after;
 
@@ -24,22 +25,6 @@ const RESPONSE_MAX: usize = 64 * 1024;
 
 /// The most bytes of a failure's body that are kept to be looked at.
 const KEPT_MAX: usize = 4 * 1024;
-
-/// Headers that belong to the connection or to us: a destination can't set them.
-const RESERVED: [&str; 12] = [
-    "callbox-delivery",
-    "connection",
-    "content-length",
-    "expect",
-    "host",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-];
 
 /// Posts to one destination.
 #[derive(Debug)]
@@ -61,6 +46,8 @@ pub struct Parcel {
     pub event: EventId,
     /// 1 for the first attempt.
     pub attempt: u32,
+    /// How many callboxes it came through, this one counted.
+    pub hops: u64,
     /// The replay that made the delivery, if one did.
     pub replay: Option<ReplayId>,
     /// The body's content type, where it is known.
@@ -104,6 +91,9 @@ pub enum SenderError {
     /// The HTTP client could not be made, for want of root certificates for example.
     #[error("no HTTP client: {0}")]
     Client(#[source] reqwest::Error),
+    /// There is no thread for its transform.
+    #[error("no thread for the transform: {0}")]
+    Transform(#[source] std::io::Error),
 }
 
 impl Sender {
@@ -115,7 +105,7 @@ impl Sender {
         let allow_subnets = destination.allow_subnets.clone();
         let guard = Arc::new(AddressGuard { allow_subnets, own_listeners });
         Ok(Self {
-            client: connector::connect(&destination.url, Arc::clone(&guard))
+            client: connector::connect(&destination.url, &destination.tls, Arc::clone(&guard))
                 .map_err(SenderError::Client)?,
             url: destination.url.clone(),
             guard,
@@ -151,6 +141,7 @@ impl Sender {
             ("webhook-timestamp", Some(timestamp)),
             ("webhook-signature", signature),
             ("webhook-attempt", Some(parcel.attempt.to_string())),
+            (hops::HEADER, Some(parcel.hops.to_string())),
             ("webhook-replay", parcel.replay.map(|replay| replay.to_string())),
             ("callbox-delivery", Some(parcel.delivery.to_string())),
             (CONTENT_TYPE.as_str(), parcel.content_type.clone()),
@@ -206,7 +197,7 @@ fn static_headers(destination: &Destination) -> Result<HeaderMap, SenderError> {
     let mut headers = HeaderMap::new();
     for (name, value) in &destination.headers {
         let refuse = |why| SenderError::Header(name.clone(), why);
-        if RESERVED.contains(&name.as_str()) || name.starts_with("webhook-") {
+        if is_reserved(name) {
             return Err(refuse("callbox or the connection sets it"));
         }
         let key: HeaderName = name.parse().map_err(|_| refuse("its name is not a header's"))?;

@@ -12,6 +12,34 @@ use super::glob::Glob;
 use super::name::Name;
 use super::retry::RetrySchedule;
 use super::secret::Secret;
+use super::transform::Transform;
+
+/// Headers that belong to the connection, to the body or to callbox, and are no destination's to set; and all that begin with
+/// `webhook-`.
+pub const RESERVED_HEADERS: [&str; 16] = [
+    "callbox-delivery",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+];
+
+/// Whether a header, in small letters, is none of a destination's own.
+#[must_use]
+pub fn is_reserved(header: &str) -> bool {
+    RESERVED_HEADERS.contains(&header) || header.starts_with("webhook-")
+}
 
 /// A downstream URL with its subscription and its manners.
 #[derive(Clone, Debug)]
@@ -34,6 +62,10 @@ pub struct Destination {
     pub headers: Vec<(String, Secret)>,
     /// What is posted.
     pub format: Format,
+    /// What makes another body of the event.
+    pub transform: Option<Transform>,
+    /// Whom its connections trust, and what they prove themselves with.
+    pub tls: Tls,
     /// The deadline of one attempt, from the first look-up to the last byte of the response.
     pub timeout: Duration,
     /// The most attempts at a time.
@@ -48,6 +80,15 @@ pub struct Destination {
     pub enabled: bool,
     /// Networks that the address guard lets through for it.
     pub allow_subnets: Vec<IpNet>,
+}
+
+/// What a destination's TLS connections go by, beside the machine's own list of authorities.
+#[derive(Clone, Debug, Default)]
+pub struct Tls {
+    /// Authorities in PEM that are trusted in place of the machine's.
+    pub ca: Option<String>,
+    /// The certificate chain and its key, one after the other in PEM, that callbox proves itself with.
+    pub identity: Option<Secret>,
 }
 
 /// What a destination is sent.

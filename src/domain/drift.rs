@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::event::{Draft, EventType};
+use super::hops;
 use super::id::CallbackId;
 use crate::clock::Time;
 
@@ -193,7 +194,11 @@ pub fn findings<'a>(drafts: impl IntoIterator<Item = &'a Draft>) -> BTreeSet<Fin
         {
             add(Kind::Status, word(said));
         }
-        fields(&draft.data.extra, "", DEPTH_MAX, &mut |path| add(Kind::Field, path));
+        fields(&draft.data.extra, "", DEPTH_MAX, &mut |path| {
+            if path != hops::HEADER {
+                add(Kind::Field, path);
+            }
+        });
     }
     found
 }

@@ -11,9 +11,15 @@ use super::parameters;
 use super::params::Params;
 use super::problem::{Code, Problem};
 use super::room::Room;
+use crate::config::Scope;
+use crate::delivery::{Body as Made, NothingToSend};
+use crate::domain::destination::Format;
 use crate::domain::id::EventId;
 use crate::domain::name::Name;
 use crate::domain::wish::Wish;
+
+/// The most bytes of a body that are shown.
+const SHOWN_MAX: usize = 64 * 1024;
 
 /// What the parameter `event` looks like.
 const EVENT: &str = "the id of an event: evt_ and 26 characters";
@@ -38,6 +44,9 @@ struct Tried<'a> {
     event: EventId,
     #[serde(flatten)]
     wish: Wish,
+    /// What would be sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<Sent>,
 }
 
 /// `GET /v1/destinations/{name}/test?event=evt_…`: tries everything out, and sends nothing.
@@ -57,5 +66,43 @@ async fn test(
     let found = room.store.event(id).await?.filter(|(event, _)| caller.reach.has(&event.source));
     let (event, _) = found.ok_or_else(|| Problem::missing("event", &id.to_string()))?;
     let wish = destination.explain(&event);
-    Ok(HttpResponse::Ok().json(Tried { destination: &destination.name, event: id, wish }))
+    // The vendor's own bytes are for who may see them.
+    let request = if destination.format == Format::Raw && !caller.may(Scope::Raw) {
+        None
+    } else {
+        let made = room.board.body(&destination.name, &event, &*room.store).await;
+        made.map(Sent::of)
+    };
+    Ok(HttpResponse::Ok().json(Tried { destination: &destination.name, event: id, wish, request }))
+}
+
+/// What would be sent, or why nothing could be.
+#[derive(Default, Serialize, JsonSchema)]
+struct Sent {
+    /// Its content type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_type: Option<String>,
+    /// How many bytes it is, where it is shown cut off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_size: Option<usize>,
+    /// The body, up to 64 KiB of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    /// Why nothing could be sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<String>,
+}
+
+impl Sent {
+    fn of(made: Result<Made, NothingToSend>) -> Self {
+        match made {
+            Err(error) => Self { failed: Some(error.to_string()), ..Self::default() },
+            Ok(Made { content_type, bytes }) => {
+                let shown = bytes.get(..SHOWN_MAX).unwrap_or(&bytes);
+                let body = Some(String::from_utf8_lossy(shown).into_owned());
+                let body_size = (bytes.len() > SHOWN_MAX).then_some(bytes.len());
+                Self { content_type, body_size, body, failed: None }
+            }
+        }
+    }
 }

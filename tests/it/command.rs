@@ -244,9 +244,10 @@ async fn a_test_of_a_destination_shows_what_fits_and_what_does_not() {
     let expected = format!(
         "crm does not want {event}\n  ✓ enabled: true of true\n  \
          ✓ events: \"message.sent\" of [\"*\"] (`*` matches)\n  ✗ filter\n    \
-         ✗ data.message.client_ref $in [\"ref-b\",\"ref-c\"] (it has \"ref-a\")\n"
+         ✗ data.message.client_ref $in [\"ref-b\",\"ref-c\"] (it has \"ref-a\")\n\
+         it would get application/json\n  {{\"specversion\":\"1.0\",\"id\":\"{event}\","
     );
-    assert_eq!(shown, expected);
+    assert!(shown.starts_with(&expected), "{shown}");
     let json = good(&callbox, &["destinations", "test", "crm", "--event", &event, "--json"]);
     assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["wanted"], false);
     let (code, _, err) = run(&callbox, &["destinations", "test", "nobody", "--event", &event]);

@@ -83,7 +83,13 @@ async fn a_test_tells_each_condition_and_what_the_event_has_there() {
     let off = sink.configured("off", "enabled = false\nevents = [\"call.*\"]");
     let callbox = Callbox::start(&format!("{SHOP}{crm}{off}")).await;
     let event = callbox.push("shop", receipt("m1", "delivered")).await.events().remove(0);
-    let told = callbox.json(&format!("/v1/destinations/crm/test?event={event}")).await;
+    let mut told = callbox.json(&format!("/v1/destinations/crm/test?event={event}")).await;
+    let request = told.as_object_mut().unwrap().remove("request").unwrap();
+    let body: Value = serde_json::from_str(request["body"].as_str().unwrap()).unwrap();
+    assert_eq!(
+        (&body["id"], &request["content_type"]),
+        (&json!(event), &json!("application/json"))
+    );
     let expected = json!({
         "destination": "crm",
         "event": event,

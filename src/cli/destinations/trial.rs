@@ -34,7 +34,23 @@ pub(super) fn told(answer: &Value) -> String {
         );
         clauses(&mut text, 2, check);
     }
+    request(&mut text, answer);
     text
+}
+
+/// What would be sent.
+fn request(text: &mut String, answer: &Value) {
+    let failed = at(answer, "/request/failed");
+    let body = at(answer, "/request/body");
+    if !failed.is_empty() {
+        text.extend(["nothing could be sent: ", &harmless(&failed), "\n"]);
+    } else if answer.pointer("/request/body").is_some() {
+        let kind = at(answer, "/request/content_type");
+        text.extend(["it would get ", &harmless(&kind), "\n"]);
+        text.extend(
+            body.lines().flat_map(|line| ["  ".to_owned(), harmless(line), "\n".to_owned()]),
+        );
+    }
 }
 
 fn clauses(text: &mut String, depth: usize, of: &Value) {

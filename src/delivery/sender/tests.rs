@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::domain::backlog::{BacklogBounds, StartFrom};
-use crate::domain::destination::Format;
+use crate::domain::destination::{Format, Tls};
 use crate::domain::retry::RetrySchedule;
 use crate::domain::secret::Secret;
 
@@ -101,6 +101,8 @@ fn destination(url: &str) -> Destination {
         secrets: vec![Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned())],
         headers: vec![("x-team".to_owned(), Secret::new("kettles".to_owned()))],
         format: Format::Event,
+        transform: None,
+        tls: Tls::default(),
         timeout: Duration::from_secs(20),
         max_concurrency: 8,
         retry: RetrySchedule::default(),
@@ -117,6 +119,7 @@ fn parcel() -> Parcel {
         event: EventId::from_bits(2),
         replay: None,
         attempt: 3,
+        hops: 1,
         content_type: Some("application/json".to_owned()),
         body: Bytes::from_static(b"{}"),
     }
@@ -148,6 +151,7 @@ async fn a_2xx_answer_is_success_and_the_request_says_who_we_are() {
         "webhook-id: evt_00000000000000000000000002",
         "webhook-timestamp: 1786526157",
         "webhook-attempt: 3",
+        "webhook-hops: 1",
         "callbox-delivery: dlv_00000000000000000000000001",
         "content-type: application/json",
         concat!("user-agent: callbox/", env!("CARGO_PKG_VERSION")),

@@ -6,6 +6,7 @@ use regex::RegexBuilder;
 use serde_json::{Map, Value};
 
 use super::{Bound, Comparison, Field, Filter, Node, Test};
+use crate::domain::fields::meant;
 
 /// Every `$` word there is.
 pub const OPERATORS: [&str; 15] = [
@@ -24,41 +25,6 @@ pub const OPERATORS: [&str; 15] = [
     "$and",
     "$or",
     "$not",
-];
-
-/// What every event has at its top.
-const TOP: [&str; 8] =
-    ["specversion", "id", "type", "source", "subject", "time", "datacontenttype", "data"];
-
-/// What `data` can have, beside what only the commit tells.
-const DATA: [&str; 27] = [
-    "vendor",
-    "dialect",
-    "channel",
-    "direction",
-    "received_at",
-    "time_basis",
-    "callback_id",
-    "account",
-    "sub_account",
-    "instance",
-    "message",
-    "extra",
-    "contact",
-    "template",
-    "connection",
-    "quality",
-    "account_update",
-    "link",
-    "survey",
-    "call",
-    "number",
-    "group",
-    "chat",
-    "presence",
-    "label",
-    "history",
-    "alarm",
 ];
 
 /// What is known of an event only once it is committed, when its destinations are chosen already.
@@ -348,17 +314,7 @@ impl Compiler {
         if let Some(late) = late {
             return self.refuse::<()>(Problem::UnknownYet((*late).to_owned())).is_some();
         }
-        let meant = match place {
-            [first, ..] if !TOP.contains(first) => {
-                let below = DATA.contains(first).then(|| format!("data.{first}"));
-                below.or_else(|| near(first, &TOP).map(str::to_owned))
-            }
-            ["data", second, ..] if !DATA.contains(second) => {
-                near(second, &DATA).map(|near| format!("data.{near}"))
-            }
-            _ => None,
-        };
-        match meant {
+        match meant(place) {
             Some(meant) => self.refuse::<()>(Problem::Field(whole, meant)).is_some(),
             None => true,
         }
@@ -384,12 +340,4 @@ impl Compiler {
             self.refuse::<()>(Problem::TooMuch(told));
         }
     }
-}
-
-/// The name that was probably meant: one slip of the pen away.
-fn near<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    let near = known.iter().find(|known| {
-        strsim::damerau_levenshtein(word, known) <= if known.len() > 4 { 2 } else { 1 }
-    });
-    near.copied()
 }

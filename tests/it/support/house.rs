@@ -10,7 +10,7 @@ use callbox::delivery::{DeliveryWorker, Destinations};
 use callbox::domain::backlog::{BacklogBounds, StartFrom};
 use callbox::domain::callback::{Callback, Head};
 use callbox::domain::delivery::{Delivery, Outcome};
-use callbox::domain::destination::{Destination, Format};
+use callbox::domain::destination::{Destination, Format, Tls};
 use callbox::domain::event::{Data, Draft, EventType, MessagePart, TimeBasis, When};
 use callbox::domain::id::{CallbackId, DeliveryId, EventId, IdMaker};
 use callbox::domain::name::Name;
@@ -187,6 +187,8 @@ pub(crate) fn destination(name: &str, url: &str) -> Destination {
         secrets: vec![Secret::new(SECRET.to_owned())],
         headers: Vec::new(),
         format: Format::Event,
+        transform: None,
+        tls: Tls::default(),
         timeout: 30 * SECOND,
         max_concurrency: 4,
         retry: RetrySchedule(vec![10 * SECOND, 100 * SECOND]),
