@@ -35,6 +35,11 @@ impl Asking {
         self.client.ask(path).await.map_err(|error| self.explained(error))
     }
 
+    /// The bytes that it answers to `GET path`.
+    pub(super) async fn bytes(&self, path: &str) -> anyhow::Result<bytes::Bytes> {
+        self.client.bytes(path).await.map_err(|error| self.explained(error))
+    }
+
     /// What it answers to `POST path`.
     pub(super) async fn post(&self, path: &str) -> anyhow::Result<Value> {
         self.client.order(path).await.map_err(|error| self.explained(error))

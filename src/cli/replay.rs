@@ -1,7 +1,6 @@
 //! `callbox replay`: sends fixtures to a callbox or any other server, compares what comes of them, and says what differs.
 
 mod embedded;
-mod progress;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,6 +10,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::WRONG;
+use super::progress::Bar;
 use super::target::TargetArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::random::Random;
@@ -21,7 +21,6 @@ use crate::replay::junit;
 use crate::replay::order::Plan;
 use crate::replay::report::Report;
 use crate::replay::run::{Pace, Run, Traffic};
-use progress::Bar;
 
 /// What `callbox replay` is told.
 #[derive(Debug, clap::Args)]
@@ -159,7 +158,7 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
 }
 
 /// A number above nothing.
-fn positive(text: &str) -> Result<f64, String> {
+pub(super) fn positive(text: &str) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     let fits = number.is_finite() && number > 0.0;
     fits.then_some(number).ok_or_else(|| "it has to be more than 0".to_owned())

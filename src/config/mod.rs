@@ -19,6 +19,7 @@ mod signatures;
 mod sources;
 mod tree;
 mod urls;
+mod written;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

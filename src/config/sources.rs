@@ -82,6 +82,7 @@ fn source(
         answers: answers?,
         unauthentic_answer: unauthentic_answer?,
         unauthentic_keep: unauthentic_keep?,
+        written: serde_json::Map::new(),
     })
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Map, Value};
 
 use super::event_type::EventType;
 use super::mapping::Mapping;
@@ -40,6 +41,8 @@ pub struct Source {
     pub unauthentic_answer: u16,
     /// How much of what is not authentic is kept.
     pub unauthentic_keep: Quota,
+    /// How it was written in the configuration, without what proves anything: for whoever sets up another one that reads alike.
+    pub written: Map<String, Value>,
 }
 
 /// What adapters need to know of a source, besides the bytes.

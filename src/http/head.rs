@@ -157,6 +157,7 @@ mod tests {
             answers: std::collections::BTreeMap::new(),
             unauthentic_answer: 401,
             unauthentic_keep: Quota::default(),
+            written: serde_json::Map::new(),
         }
     }
 

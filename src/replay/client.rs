@@ -174,26 +174,33 @@ impl Client {
         self.answered(reqwest::Method::GET, path).await
     }
 
+    /// The bytes that the API answers to `GET path`.
+    pub async fn bytes(&self, path: &str) -> Result<Bytes, ClientError> {
+        let (url, answer) = self.raw(reqwest::Method::GET, path).await?;
+        if answer.status == 200 { Ok(answer.body) } else { Err(refused(url, &answer)) }
+    }
+
     /// What the API answers to `POST path`: something is to be done.
     pub async fn order(&self, path: &str) -> Result<Value, ClientError> {
         self.answered(reqwest::Method::POST, path).await
     }
 
     async fn answered(&self, method: reqwest::Method, path: &str) -> Result<Value, ClientError> {
+        let (url, answer) = self.raw(method, path).await?;
+        match serde_json::from_slice(&answer.body) {
+            Ok(value) if answer.status == 200 => Ok(value),
+            Ok(_) | Err(_) => Err(refused(url, &answer)),
+        }
+    }
+
+    async fn raw(&self, method: reqwest::Method, path: &str) -> Result<(Url, Answer), ClientError> {
         let url = at(&self.addresses.api, path)?;
         let mut request = self.http.request(method, url.clone());
         if let Some(key) = &self.addresses.key {
             request = request.bearer_auth(key.expose());
         }
         let answer = receive(url.clone(), request).await?;
-        let parsed = serde_json::from_slice(&answer.body);
-        match parsed {
-            Ok(value) if answer.status == 200 => Ok(value),
-            Ok(_) | Err(_) => {
-                let body = String::from_utf8_lossy(&answer.body).chars().take(500).collect();
-                Err(ClientError::Refused { url, status: answer.status, body })
-            }
-        }
+        Ok((url, answer))
     }
 }
 
@@ -203,6 +210,11 @@ impl Answer {
     pub fn members(&self) -> Map<String, Value> {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
+}
+
+fn refused(url: Url, answer: &Answer) -> ClientError {
+    let body = String::from_utf8_lossy(&answer.body).chars().take(500).collect();
+    ClientError::Refused { url, status: answer.status, body }
 }
 
 /// `path` at the server `base`, which may itself stand below a path.
