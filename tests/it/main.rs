@@ -26,6 +26,7 @@ mod paging;
 mod receive;
 mod refuse;
 mod replay;
+mod replays;
 mod reprocess;
 mod retention;
 mod search;
