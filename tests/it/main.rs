@@ -31,6 +31,7 @@ mod reprocess;
 mod retention;
 mod search;
 mod simulate;
+mod slow;
 mod store;
 mod support;
 mod traffic;
