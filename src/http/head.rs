@@ -157,6 +157,8 @@ mod tests {
             answers: std::collections::BTreeMap::new(),
             unauthentic_answer: 401,
             unauthentic_keep: Quota::default(),
+            expect: None,
+            stuck: None,
         }
     }
 
