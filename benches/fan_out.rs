@@ -11,6 +11,8 @@ mod load;
 mod sink;
 #[path = "fan_out/steady.rs"]
 mod steady;
+#[expect(dead_code, reason = "another bench measures what is used; this one only times")]
+mod usage;
 
 use std::env;
 use std::error::Error;
@@ -68,17 +70,20 @@ fn main() -> Outcome<()> {
             (0..destinations).map(|_| Sink::start(Behaviour::Answers)).collect::<Result<_, _>>()?;
         let all: Vec<&Sink> = sinks.iter().collect();
         let house = House::start(directory.path(), &format!("through-{destinations}"), &all)?;
-        let mut pushed = 0;
+        let (mut pushed, mut acks) = (0, load::Measured::default());
         let took = timed(|| {
             let sent = load::run(house.vendors, "/in/bench", CONNECTIONS, seconds, &numbers)?;
             pushed = u64::try_from(sent.latencies.len())?;
+            acks.add(sent);
             sinks.iter().try_for_each(|sink| sink.until(pushed))
         })?;
         house.stop()?;
         let events = rate(pushed, took);
         println!(
-            "  {destinations:>2} destinations  {events:>8.0} events/s  {:>8.0} deliveries/s",
-            events * f64::from(destinations)
+            "  {destinations:>2} destinations  {events:>8.0} events/s  {:>8.0} deliveries/s   acks {:.0}/s, p99 {:.1} ms",
+            events * f64::from(destinations),
+            acks.rate(),
+            acks.percentile(99).as_secs_f64() * 1_000.0
         );
     }
 
