@@ -29,6 +29,11 @@ impl Bar {
         self.0.inc(1);
     }
 
+    /// So many are done.
+    pub(in crate::cli) fn at(&self, done: u64) {
+        self.0.set_position(done);
+    }
+
     /// Takes the bar away.
     pub(super) fn end(&self) {
         self.0.finish_and_clear();

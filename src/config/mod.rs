@@ -4,6 +4,7 @@ mod api;
 mod backlog;
 mod destinations;
 mod environment;
+mod expect;
 mod filter;
 mod headers;
 mod judge;

@@ -5,14 +5,17 @@ pub mod connector;
 pub mod destinations;
 pub mod failure;
 mod latest;
+mod look;
 pub mod replaying;
 pub mod sender;
 pub mod signing;
 mod steady;
 pub mod tending;
+pub mod watch;
 pub mod worker;
 
 pub use destinations::{Destinations, Standing};
 pub use replaying::Replaying;
 pub use tending::Tending;
+pub use watch::Watch;
 pub use worker::{DeliveryWorker, Round};

@@ -158,6 +158,8 @@ mod tests {
             unauthentic_answer: 401,
             unauthentic_keep: Quota::default(),
             written: serde_json::Map::new(),
+            expect: None,
+            stuck: None,
         }
     }
 

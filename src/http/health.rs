@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use super::alarms;
 use super::auth;
 use super::problem::Problem;
 use super::room::Room;
@@ -92,7 +93,9 @@ pub(super) async fn whole(
     let components = Components { store, intake, deliveries };
     let ok = components.store.ok && components.intake.ok && components.deliveries.ok;
     let writes_waiting = room.store.waiting();
-    let body = Whole { ok, version: env!("CARGO_PKG_VERSION"), writes_waiting, components };
+    // What the pager was told; it makes nothing red by itself.
+    let alarms = alarms::raised(&room).await.unwrap_or_default();
+    let body = Whole { ok, version: env!("CARGO_PKG_VERSION"), writes_waiting, components, alarms };
     Ok(if ok {
         HttpResponse::Ok().json(body)
     } else {
@@ -106,6 +109,7 @@ struct Whole {
     version: &'static str,
     writes_waiting: usize,
     components: Components,
+    alarms: Vec<alarms::Told>,
 }
 
 #[derive(Serialize)]

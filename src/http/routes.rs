@@ -10,8 +10,8 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, Resource, Route};
 
 use super::problem::{Code, Problem};
 use super::{
-    callbacks, conversations, deliveries, destinations, events, health, inbound, messages, metrics,
-    replays, reprocess, sources, stream, trial,
+    alarms, callbacks, conversations, deliveries, destinations, events, health, inbound, messages,
+    metrics, replays, reprocess, sources, stream, trial,
 };
 
 /// The vendors' listener. Whatever else comes to it is a push, or was meant to be one: the source is found without a pattern.
@@ -29,6 +29,7 @@ pub(super) fn api(config: &mut ServiceConfig) {
         .service(at("/readyz", web::get().to(health::ready)))
         .service(at("/health", web::get().to(health::whole)))
         .service(at("/metrics", web::get().to(metrics::all)))
+        .service(at("/v1/alarms", web::get().to(alarms::list)))
         .service(at("/v1/events", web::get().to(events::list)))
         .service(at("/v1/events/stream", web::get().to(stream::open)))
         .service(at("/v1/events/{id}", web::get().to(events::one)))

@@ -185,6 +185,13 @@ impl Client {
         self.answered(reqwest::Method::POST, path).await
     }
 
+    /// What the API answers to `POST path` with a JSON body.
+    pub async fn order_with(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
+        let url = at(&self.addresses.api, path)?;
+        let request = self.http.post(url.clone()).header("content-type", "application/json");
+        self.read(url, request.body(body.to_string())).await
+    }
+
     async fn answered(&self, method: reqwest::Method, path: &str) -> Result<Value, ClientError> {
         let (url, answer) = self.raw(method, path).await?;
         match serde_json::from_slice(&answer.body) {
@@ -195,7 +202,15 @@ impl Client {
 
     async fn raw(&self, method: reqwest::Method, path: &str) -> Result<(Url, Answer), ClientError> {
         let url = at(&self.addresses.api, path)?;
-        let mut request = self.http.request(method, url.clone());
+        let request = self.http.request(method, url.clone());
+        self.read(url, request).await
+    }
+
+    async fn read(
+        &self,
+        url: Url,
+        mut request: reqwest::RequestBuilder,
+    ) -> Result<Value, ClientError> {
         if let Some(key) = &self.addresses.key {
             request = request.bearer_auth(key.expose());
         }

@@ -7,6 +7,7 @@
     reason = "a test that is surprised has failed, and says so at once"
 )]
 
+mod alarms;
 mod ask;
 mod authenticate;
 mod backlog;
