@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, StoreSettings};
-use crate::delivery::{DeliveryWorker, Destinations, Replaying, Tending};
+use crate::delivery::{DeliveryWorker, Destinations, Replaying, Tending, Watch};
 use crate::domain::id::IdMaker;
 use crate::http::{self, Health, Listeners, Room};
 use crate::random::Random;
@@ -91,21 +91,10 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
         Arc::clone(&wake),
     );
     let ids = Arc::new(IdMaker::new(ids));
-    let tending = Tending::new(
-        Arc::clone(&store),
-        Arc::clone(&board),
-        Arc::clone(&ids),
-        Arc::clone(&clock),
-        Arc::clone(&wake),
-    );
-    let replays = Arc::new(Notify::new());
-    let replaying = Replaying::new(
-        Arc::clone(&store),
-        Arc::clone(&board),
-        Arc::clone(&ids),
-        Arc::clone(&clock),
-        (Arc::clone(&wake), Arc::clone(&replays)),
-    );
+    let (replays, news) = (Arc::new(Notify::new()), watch::Sender::new(()));
+    let parts = Parts { store: &store, board: &board, ids: &ids, clock: &clock, wake: &wake };
+    let (tending, replaying) = (parts.tending(), parts.replaying(&replays));
+    let watch = parts.watch(&config, &news);
     let receiver = Receiver {
         store: Arc::clone(&store),
         destinations: config.destinations.clone().into(),
@@ -114,7 +103,7 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
         drift: DriftBook::remembered(store.drift().await?),
         rates: Rates::of(&config.sources, &clock),
         wake,
-        news: watch::Sender::new(()),
+        news,
     };
     let (texts, news) = (config.store.text_search, receiver.news.subscribe());
     let indexing = Indexing::new(Arc::clone(&store), Arc::clone(&clock), texts, news);
@@ -128,8 +117,44 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
         Arc::clone(&health),
         replays,
     );
-    let upkeep = Upkeep { retention, indexing, tending, replaying };
+    let upkeep = Upkeep { retention, indexing, tending, replaying, watch };
     Ok(App { listeners, room: Arc::new(room), worker, upkeep, store, health, clock })
+}
+
+/// What several of those need that go on beside the requests.
+struct Parts<'a> {
+    store: &'a Arc<dyn Store>,
+    board: &'a Arc<Destinations>,
+    ids: &'a Arc<IdMaker>,
+    clock: &'a Arc<dyn Clock>,
+    wake: &'a Arc<Notify>,
+}
+
+impl Parts<'_> {
+    fn tending(&self) -> Tending {
+        let Self { store, board, ids, clock, wake } = *self;
+        Tending::new(
+            Arc::clone(store),
+            Arc::clone(board),
+            Arc::clone(ids),
+            Arc::clone(clock),
+            Arc::clone(wake),
+        )
+    }
+
+    fn replaying(&self, asked: &Arc<Notify>) -> Replaying {
+        let Self { store, board, ids, clock, wake } = *self;
+        let (store, board) = (Arc::clone(store), Arc::clone(board));
+        let notified = (Arc::clone(wake), Arc::clone(asked));
+        Replaying::new(store, board, Arc::clone(ids), Arc::clone(clock), notified)
+    }
+
+    fn watch(&self, config: &Config, news: &watch::Sender<()>) -> Watch {
+        let Self { store, board, ids, clock, wake } = *self;
+        let watched = (Arc::clone(board), config.sources.clone());
+        let (ids, clock, wake) = (Arc::clone(ids), Arc::clone(clock), Arc::clone(wake));
+        Watch::new(Arc::clone(store), watched, ids, clock, wake, news.clone())
+    }
 }
 
 /// What goes on beside the requests and the deliveries.
@@ -138,6 +163,7 @@ struct Upkeep {
     indexing: Indexing,
     tending: Tending,
     replaying: Replaying,
+    watch: Watch,
 }
 
 impl Upkeep {
@@ -153,6 +179,7 @@ impl Upkeep {
         tasks.spawn(self.indexing.run(stop.clone()));
         tasks.spawn(self.tending.run(stop.clone()));
         tasks.spawn(self.replaying.run(stop.clone()));
+        tasks.spawn(self.watch.run(stop.clone()));
         tasks.spawn(watch_disk(Arc::clone(store), Arc::clone(clock), stop.clone()));
         tasks
     }

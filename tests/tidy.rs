@@ -21,7 +21,7 @@ use source::Source;
 
 /// From left to right: a room uses only rooms of a later group, and itself.
 const LAYERS: &[&[&str]] = &[
-    &["cli"],
+    &["cli", "testing"],
     &["embedded"],
     &["app"],
     &["http"],

@@ -31,9 +31,25 @@ impl Asking {
         Ok(Self { client: Client::new(addresses)?, address })
     }
 
+    /// The callbox at these addresses.
+    pub(super) fn at(addresses: Addresses) -> anyhow::Result<Self> {
+        let address = addresses.api.to_string().trim_end_matches('/').to_owned();
+        Ok(Self { client: Client::new(addresses)?, address })
+    }
+
+    /// What it answers to `POST path` with a JSON body.
+    pub(super) async fn post_with(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.client.order_with(path, body).await.map_err(|error| self.explained(error))
+    }
+
     /// What it answers to `GET path`.
     pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
         self.client.ask(path).await.map_err(|error| self.explained(error))
+    }
+
+    /// The bytes that it answers to `GET path`.
+    pub(super) async fn bytes(&self, path: &str) -> anyhow::Result<bytes::Bytes> {
+        self.client.bytes(path).await.map_err(|error| self.explained(error))
     }
 
     /// What it answers to `POST path`.

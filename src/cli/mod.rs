@@ -3,6 +3,7 @@
 mod asking;
 pub mod backup;
 pub mod callbacks;
+pub mod capture;
 pub mod check;
 pub mod deliveries;
 pub mod demo;
@@ -10,8 +11,10 @@ pub mod destinations;
 pub mod events;
 pub mod keys;
 pub mod messages;
+mod progress;
 pub mod replay;
 pub mod serve;
+pub mod simulate;
 mod table;
 pub mod tail;
 mod target;
@@ -72,6 +75,10 @@ enum Command {
     Callbacks(callbacks::CallbacksArgs),
     /// Send fixtures to a callbox, compare what comes of them, and say what differs
     Replay(Box<replay::Args>),
+    /// Make fixtures of what a running callbox kept, without anybody's numbers, names, texts and ids
+    Capture(Box<capture::Args>),
+    /// Send a vendor's traffic with its habits, and ask at the end whether everything is right
+    Simulate(Box<simulate::Args>),
 }
 
 /// It went well.
@@ -151,5 +158,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Tail(args) => tail::run(*args).await,
         Command::Callbacks(args) => callbacks::run(args).await,
         Command::Replay(args) => replay::run(*args).await,
+        Command::Capture(args) => capture::run(*args).await,
+        Command::Simulate(args) => simulate::run(*args).await,
     }
 }

@@ -1,7 +1,7 @@
 //! `callbox replay`: sends fixtures to a callbox or any other server, compares what comes of them, and says what differs.
 
 mod embedded;
-mod progress;
+mod stored;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,8 +11,11 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::WRONG;
+use super::asking::Asking;
+use super::progress::Bar;
 use super::target::TargetArgs;
 use crate::clock::{Clock, SystemClock};
+use crate::domain::name::Name;
 use crate::random::Random;
 use crate::replay::client::Client;
 use crate::replay::collection::Collection;
@@ -21,13 +24,13 @@ use crate::replay::junit;
 use crate::replay::order::Plan;
 use crate::replay::report::Report;
 use crate::replay::run::{Pace, Run, Traffic};
-use progress::Bar;
+use stored::StoredArgs;
 
 /// What `callbox replay` is told.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Fixtures: `.http` files, folders with them, or patterns such as 'fixtures/*/sent*.http'
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "events", conflicts_with = "events", value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Start a callbox with an empty store inside this program, for each fixture anew; needs no configuration
     #[arg(long, conflicts_with_all = ["to", "api", "key", "config", "plain"])]
@@ -42,6 +45,8 @@ pub struct Args {
     traffic: TrafficArgs,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    stored: StoredArgs,
 }
 
 /// How fixtures become traffic.
@@ -91,6 +96,17 @@ struct OutputArgs {
 
 /// Replays, prints the report, and ends with 0 if nothing differs, 1 if something does.
 pub async fn run(mut args: Args) -> anyhow::Result<ExitCode> {
+    if args.stored.events {
+        let to = args.target.destination()?.map(Name::as_str);
+        let how = (args.traffic.rate, args.output.json);
+        return stored::run(&args.stored, &Asking::at(args.target.asked()?)?, to, how).await;
+    }
+    if args.stored.has_filter() {
+        anstream::eprintln!(
+            "callbox: a filter goes with --events; fixtures are chosen by their paths"
+        );
+        return Ok(ExitCode::from(WRONG));
+    }
     let collection = match Collection::load(&args.paths) {
         Ok(collection) => collection,
         Err(error) => {
@@ -159,7 +175,7 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
 }
 
 /// A number above nothing.
-fn positive(text: &str) -> Result<f64, String> {
+pub(super) fn positive(text: &str) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     let fits = number.is_finite() && number > 0.0;
     fits.then_some(number).ok_or_else(|| "it has to be more than 0".to_owned())

@@ -2,11 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use anyhow::Context;
 use url::Url;
 
 use crate::config::{Config, Environment};
+use crate::domain::name::Name;
 use crate::domain::secret::Secret;
 use crate::replay::client::Addresses;
 use crate::replay::route::Routes;
@@ -20,9 +22,10 @@ const DEFAULT_API_PORT: u16 = 8081;
 /// The options that say which callbox is meant.
 #[derive(Debug, clap::Args)]
 pub(super) struct TargetArgs {
-    /// Where to send them: what stands before `/in/…`. Without it, where the configuration listens
-    #[arg(long, value_name = "URL")]
-    to: Option<Url>,
+    /// Where to send them: what stands before `/in/…`. Without it, where the configuration listens.
+    /// With --events the name of a destination
+    #[arg(long, value_name = "URL|NAME")]
+    to: Option<To>,
     /// Where to ask what became of them: what stands before `/v1/…`. Without it, where the configuration's API listens
     #[arg(long, value_name = "URL")]
     api: Option<Url>,
@@ -71,12 +74,59 @@ pub(super) struct Target {
     pub(super) api_is_named: bool,
 }
 
+/// Where to: a server, or one of its destinations.
+#[derive(Clone, Debug)]
+enum To {
+    Server(Url),
+    Destination(Name),
+}
+
+impl FromStr for To {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(name) = text.parse() {
+            return Ok(Self::Destination(name));
+        }
+        Url::parse(text).map(Self::Server).map_err(|error| format!("not a URL: {error}"))
+    }
+}
+
 impl TargetArgs {
+    /// The destination that is named, for stored events.
+    pub(super) fn destination(&self) -> anyhow::Result<Option<&Name>> {
+        match &self.to {
+            None => Ok(None),
+            Some(To::Destination(name)) => Ok(Some(name)),
+            Some(To::Server(url)) => {
+                anyhow::bail!("--to {url}: stored events go to a destination; give its name")
+            }
+        }
+    }
+
+    /// Where the callbox is asked that has the stored events.
+    pub(super) fn asked(&self) -> anyhow::Result<Addresses> {
+        let config = self.config.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG));
+        ApiArgs { api: self.api.clone(), key: self.key.clone(), config }.addresses()
+    }
+
+    /// The server that is named, for fixtures.
+    fn server(&self) -> anyhow::Result<Option<&Url>> {
+        match &self.to {
+            None => Ok(None),
+            Some(To::Server(url)) => Ok(Some(url)),
+            Some(To::Destination(name)) => anyhow::bail!(
+                "--to {name} is not a URL such as http://127.0.0.1:8080; the name of a destination goes with --events"
+            ),
+        }
+    }
+
     /// The server's addresses, and what is known of its sources. A `plain` one is no callbox: what it is sent goes to its URL itself.
     ///
     /// The default configuration counts only for the server that it is about: `--to` may name another one, of which nothing is known.
     pub(super) fn target(&self, plain: bool) -> anyhow::Result<Target> {
-        let config = match (&self.config, &self.to) {
+        let to = self.server()?;
+        let config = match (&self.config, to) {
             (Some(path), _) => Some(Config::load(path)?),
             (None, None) => Some(
                 Config::load(Path::new(DEFAULT_CONFIG))
@@ -86,7 +136,7 @@ impl TargetArgs {
                 Config::load(Path::new(DEFAULT_CONFIG)).ok().filter(|config| is_at(config, to))
             }
         };
-        let mut push = match (&self.to, &config) {
+        let mut push = match (to, &config) {
             (Some(to), _) => to.clone(),
             (None, Some(config)) => at(config.server.listen)?,
             (None, None) => anyhow::bail!("no server to send to"),

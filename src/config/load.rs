@@ -9,7 +9,7 @@ use super::judge::Judge;
 use super::mistakes::{ConfigError, Mistakes};
 use super::raw::RawConfig;
 use super::tree::Tree;
-use super::{Config, api, destinations, server, sources};
+use super::{Config, api, destinations, server, sources, written};
 
 impl Config {
     /// Reads a configuration file, with what the process's environment overrides of it.
@@ -46,7 +46,10 @@ impl Config {
         let config = validated(&raw, &mut judge);
         let mistakes = judge.mistakes.placed(&tree);
         match config {
-            Some(config) if mistakes.is_empty() => Ok(config),
+            Some(mut config) if mistakes.is_empty() => {
+                written::note(&tree, &mut config.sources);
+                Ok(config)
+            }
             Some(_) | None => Err(ConfigError::Mistaken(mistakes)),
         }
     }

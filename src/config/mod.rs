@@ -4,6 +4,7 @@ mod api;
 mod backlog;
 mod destinations;
 mod environment;
+mod expect;
 mod filter;
 mod headers;
 mod judge;
@@ -21,6 +22,7 @@ mod tls;
 mod transform;
 mod tree;
 mod urls;
+mod written;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -83,6 +83,24 @@ pub(super) struct RawSource {
     pub(super) unauthentic_keep: RawQuota,
     pub(super) rate: Option<Anything>,
     pub(super) mapping: Option<Spanned<RawMapping>>,
+    pub(super) expect: Option<Spanned<RawExpect>>,
+    pub(super) stuck: Option<Spanned<RawStuck>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawExpect {
+    pub(super) within: Option<Text>,
+    pub(super) days: Option<Text>,
+    pub(super) hours: Option<Text>,
+    pub(super) timezone: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawStuck {
+    pub(super) after: Option<Text>,
+    pub(super) at_least: Option<Spanned<usize>>,
 }
 
 /// Every key that some scheme has; which scheme has which is judged in `schemes`.

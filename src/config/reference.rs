@@ -11,8 +11,8 @@ mod tests {
 
     use super::*;
     use crate::config::raw::{
-        RawAnswer, RawApi, RawConfig, RawDestination, RawKey, RawMapping, RawQuota, RawRetention,
-        RawScheme, RawServer, RawSource, RawStore, RawTransformTable,
+        RawAnswer, RawApi, RawConfig, RawDestination, RawExpect, RawKey, RawMapping, RawQuota,
+        RawRetention, RawScheme, RawServer, RawSource, RawStore, RawStuck, RawTransformTable,
     };
     use crate::config::{Config, Environment};
 
@@ -51,6 +51,8 @@ mod tests {
             ("[sources.example]", keys_of::<RawScheme>()),
             ("[sources.example]", keys_of::<RawAnswer>()),
             ("[sources.example]", keys_of::<RawQuota>()),
+            ("[sources.example]", keys_of::<RawExpect>()),
+            ("[sources.example]", keys_of::<RawStuck>()),
             ("[sources.parcelbot.mapping]", keys_of::<RawMapping>()),
             ("[destinations.example]", keys_of::<RawDestination>()),
             ("[destinations.example]", keys_of::<RawTransformTable>()),

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use toml::Spanned;
 use url::Url;
 
+use super::expect;
 use super::judge::Judge;
 use super::mapping;
 use super::mistakes::did_you_mean;
@@ -66,6 +67,15 @@ fn source(
         }
     };
     let timezone = timezone(name, raw.timezone.as_ref(), vendor, judge);
+    let zone = timezone.clone().unwrap_or(TimeZone::UTC);
+    let expect = match &raw.expect {
+        None => Some(None),
+        Some(place) => expect::expect(place, &zone, judge).map(Some),
+    };
+    let stuck = match &raw.stuck {
+        None => Some(None),
+        Some(place) => expect::stuck(place, judge).map(Some),
+    };
     let mapping = mapping::of_source(name, raw, vendor, judge);
     Some(Source {
         name: read_name?,
@@ -82,6 +92,9 @@ fn source(
         answers: answers?,
         unauthentic_answer: unauthentic_answer?,
         unauthentic_keep: unauthentic_keep?,
+        written: serde_json::Map::new(),
+        expect: expect?,
+        stuck: stuck?,
     })
 }
 

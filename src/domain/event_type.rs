@@ -123,8 +123,14 @@ event_types! {
     CallboxSourceUnauthentic = "callbox.source.unauthentic",
     /// Our alarm: a source sends what the adapter does not know.
     CallboxSourceDrift = "callbox.source.drift",
+    /// Our alarm: messages of a source wait for their receipts for too long.
+    CallboxSourceStuck = "callbox.source.stuck",
+    /// What was wrong with a source is over.
+    CallboxSourceRecovered = "callbox.source.recovered",
     /// Our alarm: the disk fills up.
     CallboxDiskLow = "callbox.disk.low",
+    /// The disk has room again.
+    CallboxDiskRecovered = "callbox.disk.recovered",
 }
 
 impl EventType {

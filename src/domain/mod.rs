@@ -1,6 +1,7 @@
 //! What callbox is about, without any I/O: callbacks, events, messages, sources, destinations, deliveries, and the rules that decide.
 
 pub mod address;
+pub mod alarm;
 pub mod backlog;
 pub mod breaker;
 pub mod callback;
@@ -11,6 +12,7 @@ pub mod difference;
 pub mod drift;
 pub mod event;
 pub mod event_type;
+pub mod expectation;
 pub mod fairness;
 pub mod fields;
 pub mod filter;

@@ -8,8 +8,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Map, Value};
 
 use super::event_type::EventType;
+use super::expectation::{Expectation, Stuck};
 use super::mapping::Mapping;
 use super::name::Name;
 use super::secret::Secret;
@@ -40,6 +42,12 @@ pub struct Source {
     pub unauthentic_answer: u16,
     /// How much of what is not authentic is kept.
     pub unauthentic_keep: Quota,
+    /// How it was written in the configuration, without what proves anything: for whoever sets up another one that reads alike.
+    pub written: Map<String, Value>,
+    /// How often something comes from it.
+    pub expect: Option<Expectation>,
+    /// When messages without a receipt are too many.
+    pub stuck: Option<Stuck>,
 }
 
 /// What adapters need to know of a source, besides the bytes.

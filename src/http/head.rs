@@ -152,6 +152,9 @@ mod tests {
             answers: std::collections::BTreeMap::new(),
             unauthentic_answer: 401,
             unauthentic_keep: Quota::default(),
+            written: serde_json::Map::new(),
+            expect: None,
+            stuck: None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! The two listeners: vendors push to one, everyone else asks the other. Only this room knows paths and status codes.
 
+mod alarms;
 mod answer;
 mod auth;
 mod body;

@@ -11,8 +11,8 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use super::operation::{Operation, Verb};
 use super::problem::{Code, Problem};
 use super::{
-    callbacks, conversations, deliveries, destinations, document, events, health, inbound, keys,
-    messages, metrics, replays, reprocess, sources, stream, trial,
+    alarms, callbacks, conversations, deliveries, destinations, document, events, health, inbound,
+    keys, messages, metrics, replays, reprocess, sources, stream, trial,
 };
 
 /// What a path does.
@@ -26,6 +26,7 @@ pub(super) const API: &[At] = &[
     ("/readyz", &[&health::READY]),
     ("/health", &[&health::WHOLE]),
     ("/metrics", &[&metrics::ALL]),
+    ("/v1/alarms", &[&alarms::LIST]),
     ("/v1/events", &[&events::LIST]),
     ("/v1/events/stream", &[&stream::OPEN]),
     ("/v1/events/{id}", &[&events::ONE]),

@@ -6,6 +6,7 @@ use std::num::NonZeroU64;
 use actix_web::{HttpResponse, web};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::auth::Caller;
 use super::operation::{Answer, Operation};
@@ -87,6 +88,9 @@ struct Shown<'a> {
     name: &'a Name,
     vendor: &'a str,
     push_path: String,
+    /// How it reads and is authenticated, in the words of the configuration, without secrets; with the scope `raw`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settings: Option<&'a Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_received_at: Option<Time>,
     received: u64,
@@ -121,6 +125,7 @@ async fn shown<'a>(room: &Room, source: &'a Source, raw: bool) -> Result<Shown<'
         name: &source.name,
         vendor: source.vendor,
         push_path: source.push_path(raw),
+        settings: raw.then_some(&source.written),
         last_received_at: counts.last_received_at,
         received: counts.received,
         duplicates: counts.duplicates,

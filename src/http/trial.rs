@@ -67,7 +67,7 @@ async fn test(
     let (event, _) = found.ok_or_else(|| Problem::missing("event", &id.to_string()))?;
     let wish = destination.explain(&event);
     // The vendor's own bytes are for who may see them.
-    let request = if destination.format == Format::Raw && !caller.may(Scope::Raw) {
+    let request = if destination.format == Format::Raw && !caller.has(Scope::Raw) {
         None
     } else {
         let made = room.board.body(&destination.name, &event, &*room.store).await;

@@ -174,26 +174,49 @@ impl Client {
         self.answered(reqwest::Method::GET, path).await
     }
 
+    /// The bytes that the API answers to `GET path`.
+    pub async fn bytes(&self, path: &str) -> Result<Bytes, ClientError> {
+        let url = at(&self.addresses.api, path)?;
+        let answer = self.send(&url, self.http.get(url.clone())).await?;
+        if answer.status == 200 { Ok(answer.body) } else { Err(refused(url, &answer)) }
+    }
+
     /// What the API answers to `POST path`: something is to be done.
     pub async fn order(&self, path: &str) -> Result<Value, ClientError> {
         self.answered(reqwest::Method::POST, path).await
     }
 
+    /// What the API answers to `POST path` with a JSON body.
+    pub async fn order_with(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
+        let url = at(&self.addresses.api, path)?;
+        let request = self.http.post(url.clone()).header("content-type", "application/json");
+        self.read(url, request.body(body.to_string())).await
+    }
+
     async fn answered(&self, method: reqwest::Method, path: &str) -> Result<Value, ClientError> {
         let url = at(&self.addresses.api, path)?;
-        let mut request = self.http.request(method, url.clone());
+        let request = self.http.request(method, url.clone());
+        self.read(url, request).await
+    }
+
+    async fn read(&self, url: Url, request: reqwest::RequestBuilder) -> Result<Value, ClientError> {
+        let answer = self.send(&url, request).await?;
+        match serde_json::from_slice(&answer.body) {
+            Ok(value) if answer.status == 200 => Ok(value),
+            Ok(_) | Err(_) => Err(refused(url, &answer)),
+        }
+    }
+
+    /// Asks with the key, where one is needed.
+    async fn send(
+        &self,
+        url: &Url,
+        mut request: reqwest::RequestBuilder,
+    ) -> Result<Answer, ClientError> {
         if let Some(key) = &self.addresses.key {
             request = request.bearer_auth(key.expose());
         }
-        let answer = receive(url.clone(), request).await?;
-        let parsed = serde_json::from_slice(&answer.body);
-        match parsed {
-            Ok(value) if answer.status == 200 => Ok(value),
-            Ok(_) | Err(_) => {
-                let body = String::from_utf8_lossy(&answer.body).chars().take(500).collect();
-                Err(ClientError::Refused { url, status: answer.status, body })
-            }
-        }
+        receive(url.clone(), request).await
     }
 }
 
@@ -203,6 +226,11 @@ impl Answer {
     pub fn members(&self) -> Map<String, Value> {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
+}
+
+fn refused(url: Url, answer: &Answer) -> ClientError {
+    let body = String::from_utf8_lossy(&answer.body).chars().take(500).collect();
+    ClientError::Refused { url, status: answer.status, body }
 }
 
 /// `path` at the server `base`, which may itself stand below a path.

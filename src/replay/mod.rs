@@ -2,6 +2,7 @@
 //!
 //! This module is a client that is handed addresses; it knows nothing of the server it talks to.
 
+pub mod captured;
 pub mod client;
 pub mod collection;
 pub mod compare;
@@ -10,6 +11,7 @@ pub mod edit;
 pub mod find;
 pub mod fixture;
 pub mod fresh;
+pub mod golden;
 pub mod judge;
 pub mod junit;
 pub mod order;
@@ -17,7 +19,9 @@ pub mod report;
 pub mod request;
 pub mod route;
 pub mod run;
+pub mod scrub;
 pub mod shape;
+pub mod simulate;
 pub mod sink;
 pub mod template;
 mod words;

@@ -1,9 +1,11 @@
 //! A recorded request: the head in lines that an editor can change, the body byte for byte.
 
+use std::fmt::Write;
+
 use bytes::Bytes;
 
 /// Headers that belong to one connection; whoever sends the request writes its own.
-const FRAMING: [&str; 3] = ["content-length", "transfer-encoding", "connection"];
+pub const FRAMING: [&str; 3] = ["content-length", "transfer-encoding", "connection"];
 
 /// A request as a `.http` file holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +55,21 @@ impl Request {
             }
         }
         Ok(Self { method, target, headers, body: file.slice(place..) })
+    }
+
+    /// The request as a `.http` file.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut file = format!("{} {} HTTP/1.1\n", self.method, self.target);
+        for (name, value) in &self.headers {
+            let value: String =
+                value.chars().filter(|letter| !matches!(letter, '\r' | '\n')).collect();
+            let _ = writeln!(file, "{name}: {value}");
+        }
+        file.push('\n');
+        let mut file = file.into_bytes();
+        file.extend_from_slice(&self.body);
+        file
     }
 
     /// The name of the source that the target is addressed to: the segment behind `/in/`.

@@ -65,6 +65,49 @@ impl Routes {
     }
 }
 
+impl Routes {
+    /// The name of the source that a vendor's callbacks go to: this one, else the first of the vendor's, else one of its name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn name_of(&self, vendor: &str, name: Option<&str>) -> Result<String, NoSource> {
+        match self {
+            Self::AsRecorded { .. } | Self::Exactly { .. } => Ok(name.unwrap_or(vendor).to_owned()),
+            Self::Configured { sources, .. } => {
+                let fits = |source: &&Source| {
+                    source.vendor == vendor && name.is_none_or(|name| source.name.as_str() == name)
+                };
+                let source = sources.iter().find(fits);
+                let missing = || NoSource {
+                    name: name.map(|name| format!("`{name}` ")).unwrap_or_default(),
+                    vendor: vendor.to_owned(),
+                };
+                source.map(|source| source.name.to_string()).ok_or_else(missing)
+            }
+        }
+    }
+
+    /// The request with the credentials that the source of this name asks for, at the moment `now`.
+    ///
+    /// # Errors
+    /// Why it can't be signed.
+    pub fn address(&self, name: &str, request: &Request, now: Time) -> Result<Request, String> {
+        let Self::Configured { sources, called } = self else { return Ok(request.clone()) };
+        let source = sources.iter().find(|source| source.name.as_str() == name);
+        source.map_or_else(|| Ok(request.clone()), |source| sign(source, request, called, now))
+    }
+}
+
+/// No source of a vendor is configured, or none of that name.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no source {name}of the vendor `{vendor}` is configured: name one with --source, or configure it"
+)]
+pub struct NoSource {
+    name: String,
+    vendor: String,
+}
+
 fn signs(fixture: &Fixture) -> bool {
     fixture.expectation.as_ref().is_some_and(|expectation| expectation.sign)
 }

@@ -2,6 +2,7 @@
 //!
 //! SQLite stands behind them today; a store for many machines can stand behind them tomorrow.
 
+mod alarms;
 mod backlog;
 mod indexing;
 mod replays;
@@ -10,6 +11,7 @@ mod retention;
 pub mod sqlite;
 mod story;
 
+pub use alarms::{AlarmEvent, Alarms};
 use async_trait::async_trait;
 pub use backlog::{Backlog, Backlogs, Ended, ExpireStep, Expired, JoinStep, Joining};
 use bytes::Bytes;
@@ -33,9 +35,9 @@ use crate::domain::query::{
 use crate::domain::source::Quota;
 
 /// Everything a store does.
-pub trait Store: Intake + Outbox + Backlogs + Replays + Questions + Upkeep {}
+pub trait Store: Intake + Outbox + Backlogs + Replays + Alarms + Questions + Upkeep {}
 
-impl<S: Intake + Outbox + Backlogs + Replays + Questions + Upkeep> Store for S {}
+impl<S: Intake + Outbox + Backlogs + Replays + Alarms + Questions + Upkeep> Store for S {}
 
 /// Why a step did not happen. Whatever it says, nothing of the step is in the store.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -299,6 +301,8 @@ pub struct CallbackRecord {
 pub struct SourceCounts {
     /// When the last callback was received.
     pub last_received_at: Option<Time>,
+    /// When the last authentic one was.
+    pub last_authentic_at: Option<Time>,
     /// All callbacks.
     pub received: u64,
     /// Those that made nothing new.
@@ -333,6 +337,9 @@ pub trait Upkeep: Send + Sync {
     /// Looks how much of the disk is free. While that is too little, [`Intake::append`] is refused with [`StoreError::Full`];
     /// everything else goes on.
     async fn look_at_disk(&self) -> Result<(), StoreError>;
+
+    /// Why callbacks are refused for want of room, if they are.
+    fn low_disk(&self) -> Option<String>;
 
     /// Returns, with the reason, once the store has given up because its disk fails. The process should end then: what is really
     /// on the disk is known after the next start.

@@ -4,6 +4,7 @@
 
 pub mod authenticity;
 pub mod generic;
+pub mod habits;
 pub mod read;
 pub mod wachat;
 pub mod wavecell;
@@ -13,6 +14,7 @@ pub mod whautochat;
 use std::fmt;
 
 pub use authenticity::Authentic;
+use habits::Habits;
 
 use crate::domain::event::Draft;
 use crate::domain::source::ReadSettings;
@@ -58,6 +60,11 @@ pub trait Vendor: Send + Sync {
     /// Whether a `GET` can be a callback of a source with these settings.
     fn takes_get(&self, _settings: &ReadSettings) -> bool {
         false
+    }
+
+    /// How it behaves towards a push URL, for simulations; nothing where it is not one vendor.
+    fn habits(&self) -> Option<Habits> {
+        None
     }
 
     /// What the callback means. A function of its bytes, its time of arrival and `settings` alone; never an error.

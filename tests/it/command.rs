@@ -253,3 +253,28 @@ async fn a_test_of_a_destination_shows_what_fits_and_what_does_not() {
     let (code, _, err) = run(&callbox, &["destinations", "test", "nobody", "--event", &event]);
     assert!(code == Some(1) && err.contains("destination"), "{err}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stored_events_are_counted_and_handed_out_again() {
+    let mut crm = Receiver::start().await;
+    let callbox = Callbox::start(&format!("{SHOP}{}", crm.configured("crm", ""))).await;
+    for number in 0..3 {
+        callbox.push("shop", receipt(&format!("m{number}"), "sent")).await;
+        crm.next().await;
+    }
+    let replay = ["replay", "--events", "--since", "2026-08-12T00:00:00Z", "--type", "message.*"];
+    let with = |more: &[&'static str]| [&replay[..], more].concat();
+    let counted = good(&callbox, &with(&["--to", "crm", "--dry-run"]));
+    assert!(counted.starts_with("3 events would go to crm"), "{counted}");
+    let begun = good(&callbox, &with(&["--to", "crm", "--no-wait", "--json"]));
+    let begun: Value = serde_json::from_str(&begun).unwrap();
+    assert_eq!((&begun["matched"], &begun["state"]), (&json!(3), &json!("running")));
+    for _ in 0..3 {
+        assert_eq!(crm.next().await.header("webhook-replay"), begun["id"].as_str());
+    }
+    let (code, _, told) = run(&callbox, &with(&["--to", "cmr"]));
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("crm"), "{told}");
+    let (code, _, told) = run(&callbox, &["replay", "--type", "message.*", "fixtures"]);
+    assert!(code == Some(2) && told.contains("--events"), "{told}");
+}

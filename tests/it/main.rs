@@ -7,10 +7,12 @@
     reason = "a test that is surprised has failed, and says so at once"
 )]
 
+mod alarms;
 mod ask;
 mod authenticate;
 mod backlog;
 mod backup;
+mod capture;
 mod command;
 mod deliver;
 mod demo;
@@ -20,8 +22,8 @@ mod door;
 mod durable;
 mod evidence;
 mod follow;
-mod keys;
 mod hostile;
+mod keys;
 mod messages;
 mod operate;
 mod paging;
@@ -33,6 +35,7 @@ mod reprocess;
 mod retention;
 mod search;
 mod shape;
+mod simulate;
 mod slow;
 mod store;
 mod support;

@@ -12,7 +12,7 @@ use crate::support::http::{self, Answer};
 use crate::support::receiver::{Receiver, Request};
 
 /// How long something that has to come may take: far more than a busy machine needs, and only a bug takes all of it.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 const SHOP: &str = "[sources.shop]\nvendor = \"wavecell\"\nauth = [{ type = \"none\" }]\n";
 

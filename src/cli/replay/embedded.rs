@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use futures_util::{StreamExt, stream};
 
-use super::progress::Bar;
+use crate::cli::progress::Bar;
 use crate::domain::secret::Secret;
 use crate::embedded::stage::{stage, stage_with_sink};
 use crate::embedded::{Embedded, throw_away_folder};

@@ -1,5 +1,6 @@
 //! The store in one SQLite file: one thread writes, a few read.
 
+mod alarms;
 mod append;
 mod backlog;
 mod backup;
@@ -175,6 +176,10 @@ impl Upkeep for SqliteStore {
                 Ok(())
             })
             .await
+    }
+
+    fn low_disk(&self) -> Option<String> {
+        self.space.low()
     }
 
     async fn given_up(&self) -> String {

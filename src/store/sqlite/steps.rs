@@ -1,9 +1,11 @@
 //! Steps that bring later releases' tables and indexes to a file; each is named by what it brings, and never changed.
 
+mod alarms;
 mod backlog;
 mod lean;
 mod replays;
 
+pub(super) use alarms::ALARMS;
 pub(super) use backlog::BACKLOG;
 pub(super) use lean::LEAN;
 pub(super) use replays::REPLAYS;

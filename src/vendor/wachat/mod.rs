@@ -1,11 +1,13 @@
 //! WAChat and its twin `NusaSMS`: inbound messages pushed as forms, and what may come of the status answer.
 
 mod escapes;
+mod habits;
 mod inbox;
 mod status;
 
 use sha2::{Digest, Sha256};
 
+use super::habits::Habits;
 use super::read::{Fields, forms, phones, times};
 use super::{Authentic, Reading, Vendor};
 use crate::clock::Time;
@@ -19,6 +21,10 @@ pub struct Wachat;
 impl Vendor for Wachat {
     fn code(&self) -> &'static str {
         "wachat"
+    }
+
+    fn habits(&self) -> Option<Habits> {
+        Some(habits::HABITS)
     }
 
     fn default_timezone(&self) -> &'static str {

@@ -7,6 +7,7 @@ mod content;
 mod draft;
 mod engagement;
 mod errors;
+mod habits;
 mod inbound;
 mod legacy;
 mod outbound_content;
@@ -25,6 +26,7 @@ use serde_json::value::RawValue;
 
 use self::arrival::Arrival;
 use self::draft::Fault;
+use super::habits::Habits;
 use super::read::{Fields, fields};
 use super::{Authentic, Reading, Vendor};
 use crate::domain::callback::Callback;
@@ -38,6 +40,10 @@ pub struct Wavecell;
 impl Vendor for Wavecell {
     fn code(&self) -> &'static str {
         draft::VENDOR
+    }
+
+    fn habits(&self) -> Option<Habits> {
+        Some(habits::HABITS)
     }
 
     fn read(&self, callback: &Authentic<'_>, settings: &ReadSettings) -> Reading {

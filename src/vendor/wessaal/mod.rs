@@ -10,6 +10,7 @@ mod edits;
 mod envelope;
 mod events;
 mod groups;
+mod habits;
 mod history;
 mod interactive;
 mod item;
@@ -26,6 +27,7 @@ mod tests;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
+use super::habits::Habits;
 use super::read::{fields, times};
 use super::{Authentic, Reading, Vendor};
 use crate::clock::Time;
@@ -48,6 +50,10 @@ pub struct Wessaal;
 impl Vendor for Wessaal {
     fn code(&self) -> &'static str {
         CODE
+    }
+
+    fn habits(&self) -> Option<Habits> {
+        Some(habits::HABITS)
     }
 
     fn default_max_body(&self) -> usize {

@@ -2,6 +2,7 @@
 
 mod contact;
 mod event_head;
+mod habits;
 mod lenient;
 mod message;
 
@@ -9,6 +10,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use self::event_head::{EventHead, Topic};
+use super::habits::Habits;
 use super::read::{Fields, times};
 use super::{Authentic, Reading, Vendor};
 use crate::domain::callback::Callback;
@@ -22,6 +24,10 @@ pub struct Whautochat;
 impl Vendor for Whautochat {
     fn code(&self) -> &'static str {
         "whautochat"
+    }
+
+    fn habits(&self) -> Option<Habits> {
+        Some(habits::HABITS)
     }
 
     fn read(&self, callback: &Authentic<'_>, settings: &ReadSettings) -> Reading {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use callbox::clock::Time;
+use callbox::domain::alarm::Alarm;
 use callbox::domain::backlog::StartFrom;
 use callbox::domain::delivery::{Delivery, Trigger};
 use callbox::domain::drift::{Finding, Seen};
@@ -18,9 +19,10 @@ use callbox::domain::query::{
 use callbox::domain::replay::Replay;
 use callbox::store::sqlite::SqliteStore;
 use callbox::store::{
-    Appended, Backlog, Backlogs, CallbackRecord, Claimed, Counted, ExpireStep, Expired, HandStep,
-    Indexed, Intake, JoinStep, Joining, NewCallback, NewReading, Outbox, Prune, Pruned, Questions,
-    Recorded, Replays, Reread, SourceCounts, StoreError, StoredCallback, Story, Upkeep,
+    AlarmEvent, Alarms, Appended, Backlog, Backlogs, CallbackRecord, Claimed, Counted, ExpireStep,
+    Expired, HandStep, Indexed, Intake, JoinStep, Joining, NewCallback, NewReading, Outbox, Prune,
+    Pruned, Questions, Recorded, Replays, Reread, SourceCounts, StoreError, StoredCallback, Story,
+    Upkeep,
 };
 
 /// The real store, until it is told to fail.
@@ -177,6 +179,21 @@ impl Replays for FaultyStore {
 }
 
 #[async_trait]
+impl Alarms for FaultyStore {
+    async fn alarms(&self) -> Result<Vec<Alarm>, StoreError> {
+        self.inner.alarms().await
+    }
+
+    async fn note_alarms(
+        &self,
+        alarms: Vec<Alarm>,
+        event: Option<AlarmEvent>,
+    ) -> Result<(), StoreError> {
+        self.inner.note_alarms(alarms, event).await
+    }
+}
+
+#[async_trait]
 impl Questions for FaultyStore {
     async fn events(
         &self,
@@ -293,6 +310,10 @@ impl Upkeep for FaultyStore {
 
     async fn look_at_disk(&self) -> Result<(), StoreError> {
         self.inner.look_at_disk().await
+    }
+
+    fn low_disk(&self) -> Option<String> {
+        self.inner.low_disk()
     }
 
     async fn given_up(&self) -> String {

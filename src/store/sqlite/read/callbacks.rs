@@ -168,8 +168,13 @@ pub(super) fn counts(connection: &Connection, source: &Name) -> Result<SourceCou
     while let Some(row) = found.next()? {
         let number = u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0);
         counts.received += number;
-        counts.last_received_at = counts.last_received_at.max(Some(Time::from_millis(row.get(3)?)));
-        match rows::outcome(row, 0)? {
+        let last = Some(Time::from_millis(row.get(3)?));
+        counts.last_received_at = counts.last_received_at.max(last);
+        let outcome = rows::outcome(row, 0)?;
+        if outcome != CallbackOutcome::Unauthentic {
+            counts.last_authentic_at = counts.last_authentic_at.max(last);
+        }
+        match outcome {
             CallbackOutcome::Events => {}
             CallbackOutcome::Duplicate => counts.duplicates += number,
             CallbackOutcome::Quarantined => counts.quarantined += number,

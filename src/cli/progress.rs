@@ -7,11 +7,11 @@ const LONG: u64 = 50;
 
 /// A bar on stderr.
 #[derive(Debug)]
-pub(in crate::cli) struct Bar(ProgressBar);
+pub(super) struct Bar(ProgressBar);
 
 impl Bar {
     /// A bar for so many fixtures, so many times; hidden where nobody looks.
-    pub(in crate::cli) fn new(fixtures: usize, rounds: u32, is_wanted: bool) -> Self {
+    pub(super) fn new(fixtures: usize, rounds: u32, is_wanted: bool) -> Self {
         let total = u64::try_from(fixtures).unwrap_or(u64::MAX).saturating_mul(u64::from(rounds));
         let is_wanted = is_wanted && total >= LONG;
         let target =
@@ -25,12 +25,17 @@ impl Bar {
     }
 
     /// One more is done.
-    pub(in crate::cli) fn step(&self) {
+    pub(super) fn step(&self) {
         self.0.inc(1);
     }
 
+    /// So many are done.
+    pub(in crate::cli) fn at(&self, done: u64) {
+        self.0.set_position(done);
+    }
+
     /// Takes the bar away.
-    pub(in crate::cli) fn end(&self) {
+    pub(super) fn end(&self) {
         self.0.finish_and_clear();
     }
 }
