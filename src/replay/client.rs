@@ -176,7 +176,8 @@ impl Client {
 
     /// The bytes that the API answers to `GET path`.
     pub async fn bytes(&self, path: &str) -> Result<Bytes, ClientError> {
-        let (url, answer) = self.raw(reqwest::Method::GET, path).await?;
+        let url = at(&self.addresses.api, path)?;
+        let answer = self.send(&url, self.http.get(url.clone())).await?;
         if answer.status == 200 { Ok(answer.body) } else { Err(refused(url, &answer)) }
     }
 
@@ -193,29 +194,29 @@ impl Client {
     }
 
     async fn answered(&self, method: reqwest::Method, path: &str) -> Result<Value, ClientError> {
-        let (url, answer) = self.raw(method, path).await?;
+        let url = at(&self.addresses.api, path)?;
+        let request = self.http.request(method, url.clone());
+        self.read(url, request).await
+    }
+
+    async fn read(&self, url: Url, request: reqwest::RequestBuilder) -> Result<Value, ClientError> {
+        let answer = self.send(&url, request).await?;
         match serde_json::from_slice(&answer.body) {
             Ok(value) if answer.status == 200 => Ok(value),
             Ok(_) | Err(_) => Err(refused(url, &answer)),
         }
     }
 
-    async fn raw(&self, method: reqwest::Method, path: &str) -> Result<(Url, Answer), ClientError> {
-        let url = at(&self.addresses.api, path)?;
-        let request = self.http.request(method, url.clone());
-        self.read(url, request).await
-    }
-
-    async fn read(
+    /// Asks with the key, where one is needed.
+    async fn send(
         &self,
-        url: Url,
+        url: &Url,
         mut request: reqwest::RequestBuilder,
-    ) -> Result<Value, ClientError> {
+    ) -> Result<Answer, ClientError> {
         if let Some(key) = &self.addresses.key {
             request = request.bearer_auth(key.expose());
         }
-        let answer = receive(url.clone(), request).await?;
-        Ok((url, answer))
+        receive(url.clone(), request).await
     }
 }
 
