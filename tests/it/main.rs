@@ -10,6 +10,7 @@
 mod ask;
 mod authenticate;
 mod backup;
+mod clock_jumps;
 mod command;
 mod deliver;
 mod demo;
