@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use toml::{Spanned, Value};
+use toml::Spanned;
 
+use super::backlog;
 use super::filter::filter;
 use super::headers::own_headers;
 use super::judge::Judge;
@@ -67,6 +68,8 @@ fn destination(
         .map_or(Some(TIMEOUT), |text| judge.duration(text, TIMEOUT_MIN, TIMEOUT_MAX));
     let max_concurrency = concurrency(raw.max_concurrency.as_ref(), judge);
     let retry = retry(name, raw.retry.as_deref(), judge);
+    let from = backlog::from(raw.from.as_ref(), judge);
+    let bounds = backlog::bounds(raw, judge);
     let allow_subnets = judge.each(&raw.allow_subnets, Judge::network);
     kept_promises?;
     Some(Destination {
@@ -82,6 +85,8 @@ fn destination(
         timeout: timeout?,
         max_concurrency: max_concurrency?,
         retry: retry?,
+        from: from?,
+        backlog: bounds?,
         enabled: raw.enabled.unwrap_or(true),
         allow_subnets: allow_subnets?,
     })
@@ -101,18 +106,8 @@ fn promises(raw: &RawDestination, judge: &mut Judge<'_>) -> Option<()> {
         },
         Some(_) | None => Some(()),
     };
-    let from = match &raw.from {
-        Some(from) if from.get_ref() != &Value::String("now".to_owned()) => {
-            judge.refuse(from, "starting anywhere but \"now\" is not supported yet; `callbox replay --events` hands older events out")
-        }
-        Some(_) | None => Some(()),
-    };
-    let others = [
-        judge.not_yet(raw.rate.as_ref(), "limiting the rate of a destination is"),
-        judge.not_yet(raw.backlog_max_age.as_ref(), "bounding a backlog's age is"),
-        judge.not_yet(raw.backlog_max_events.as_ref(), "bounding a backlog's size is"),
-    ];
-    order.and(from).and(others.into_iter().collect())
+    let others = [judge.not_yet(raw.rate.as_ref(), "limiting the rate of a destination is")];
+    order.and(others.into_iter().collect())
 }
 
 fn events(list: Option<&Spanned<Vec<Text>>>, judge: &mut Judge<'_>) -> Option<Vec<Glob>> {

@@ -8,6 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::domain::backlog::{BacklogBounds, StartFrom};
 use crate::domain::destination::Format;
 use crate::domain::retry::RetrySchedule;
 use crate::domain::secret::Secret;
@@ -103,6 +104,8 @@ fn destination(url: &str) -> Destination {
         timeout: Duration::from_secs(20),
         max_concurrency: 8,
         retry: RetrySchedule::default(),
+        from: StartFrom::Now,
+        backlog: BacklogBounds::default(),
         enabled: true,
         allow_subnets: vec!["127.0.0.0/8".parse().unwrap()],
     }

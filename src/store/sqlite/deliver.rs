@@ -65,7 +65,9 @@ impl Outbox for SqliteStore {
             }
             connection
                 .prepare_cached(
-                    "UPDATE delivery SET state = 'pending', due_ms = ?2, cause = ?3, reason = NULL WHERE uid = ?1",
+                    "UPDATE delivery SET state = 'pending', due_ms = ?2, cause = ?3, reason = NULL,
+                                         reopened_ms = CASE WHEN state = 'pending' THEN reopened_ms ELSE ?2 END
+                     WHERE uid = ?1",
                 )?
                 .execute(params![delivery.to_bytes(), now.as_millis(), trigger.as_str()])?;
             Ok(Some(true))
