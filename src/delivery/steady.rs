@@ -3,33 +3,40 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
 use crate::clock::{Clock, Time};
 
-/// Goes at least as fast as time passes since it was made. If the wall clock is put back, what was due stays due when it was
-/// planned; if it is put forward, what is due by it goes out.
+/// Goes at least as fast as time passes, and never back. If the wall clock is put back, what was due stays due when it was planned,
+/// also if that was planned while the clock stood too far ahead; if it is put forward, what is due by it goes out.
 #[derive(Debug)]
 pub(super) struct SteadyTime {
     clock: Arc<dyn Clock>,
-    begin: Time,
-    begin_elapsed: Duration,
+    /// The latest that the wall clock has been, and when that was.
+    latest: Mutex<(Time, Duration)>,
 }
 
 impl SteadyTime {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        let (begin, begin_elapsed) = (clock.now(), clock.elapsed());
-        Self { clock, begin, begin_elapsed }
+        let latest = Mutex::new((clock.now(), clock.elapsed()));
+        Self { clock, latest }
     }
 
     pub(super) fn now(&self) -> Time {
-        let passed = self.clock.elapsed().saturating_sub(self.begin_elapsed);
-        self.clock.now().max(self.begin.after(passed))
+        let mut latest = self.latest.lock();
+        let (wall, elapsed) = (self.clock.now(), self.clock.elapsed());
+        let steady = latest.0.after(elapsed.saturating_sub(latest.1));
+        if wall <= steady {
+            return steady;
+        }
+        *latest = (wall, elapsed);
+        wall
     }
 }
 
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
-    use parking_lot::Mutex;
 
     use super::*;
 
@@ -59,7 +66,7 @@ mod tests {
             (51_000, 8_000, 51_000),
             (1_000, 9_000, 52_000),
             (90_000, 10_000, 90_000),
-            (2_000, 11_000, 54_000),
+            (2_000, 11_000, 91_000),
         ] {
             *clocks.0.lock() = (wall, elapsed);
             assert_eq!(steady.now().as_millis(), now);

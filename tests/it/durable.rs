@@ -32,7 +32,7 @@ async fn nothing_acknowledged_is_lost_or_altered_by_a_kill_at_any_moment() {
     let least = usize::try_from(amount("CALLBOX_KILL_ACKNOWLEDGED", ACKNOWLEDGED)).unwrap();
     let place = Place::new("");
     let clock = SystemClock::new();
-    let (mut everything, mut unanswered, mut gone) = (Vec::new(), 0, 0);
+    let (mut everything, mut kills, mut unanswered, mut gone) = (Vec::new(), 0, 0, 0);
     let mut slowest = Duration::ZERO;
     for seed in 0..rounds {
         let moment = least + Random::from_seed(seed).below(least);
@@ -40,6 +40,7 @@ async fn nothing_acknowledged_is_lost_or_altered_by_a_kill_at_any_moment() {
         let mut load = Load::start(program.vendors, CONNECTIONS);
         load.reach(moment).await;
         program.kill();
+        kills += 1;
         let pushed = load.end().await;
         assert!(pushed.acknowledged.len() >= moment);
         unanswered += pushed.unanswered;
@@ -59,7 +60,7 @@ async fn nothing_acknowledged_is_lost_or_altered_by_a_kill_at_any_moment() {
     gone = gone.max(lost(program.api, &everything).await.len());
     let deep = place.run(&["check", "--deep"]);
     let amount =
-        format!("{rounds} kills, {} acknowledged, {unanswered} unanswered", everything.len());
+        format!("{kills} kills, {} acknowledged, {unanswered} unanswered", everything.len());
     let integrity = if deep.status.success() { "whole" } else { "damaged" };
     let ready = slowest.as_secs_f64();
     let found =

@@ -13,6 +13,7 @@ mod authenticate;
 mod backlog;
 mod backup;
 mod capture;
+mod clock_jumps;
 mod command;
 mod deliver;
 mod demo;

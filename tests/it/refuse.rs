@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
+use crate::evidence::tell;
 use crate::support::bodies::receipt;
 use crate::support::http;
 use crate::support::program::Place;
@@ -90,6 +91,8 @@ async fn a_store_that_is_not_as_it_should_be_is_refused_and_left_as_it_is() {
     }
     // As it was, it is taken again.
     place.start();
+    let amount = format!("{} kinds", HARMS.len());
+    tell("Damaged, foreign, missing or linked database", &amount, "all refused, none changed");
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod filesystem;
 mod floors;
 mod index;
 mod inspect;
+mod log;
 mod open;
 mod place;
 mod read;
@@ -38,6 +39,7 @@ pub use backup::{BackupError, backup};
 use check::{Damage, Look};
 use floors::Floors;
 pub use inspect::{Inspection, inspect};
+use log::Gate;
 pub use open::OpenError;
 use readers::Readers;
 use space::Space;
@@ -90,7 +92,8 @@ impl SqliteStore {
         let floors = Arc::new(Floors::load(&opened.writer)?);
         check::clock(&opened.writer, clock.now())?;
         let start = |source| OpenError::File { path: path.to_owned(), source };
-        let (readers, mut threads) = Readers::start(path, clock)?;
+        let gate = Arc::<Gate>::default();
+        let (readers, mut threads) = Readers::start(path, clock, &gate)?;
         let space = Arc::new(Space::new(path, least, ask));
         space.look();
         let given_up = GivenUp::default();
@@ -98,12 +101,15 @@ impl SqliteStore {
             path: path.to_owned(),
             clock: Arc::clone(clock),
             space: Arc::clone(&space),
+            gate: Arc::clone(&gate),
             given_up: given_up.clone(),
         };
         let (writer, thread) = Writer::start(opened.writer, house).map_err(start)?;
         threads.push(thread);
         let damage = match opened.look {
-            Look::CutShort if opened.unclean => check::beside_the_service(path).map_err(start)?,
+            Look::CutShort if opened.unclean => {
+                check::beside_the_service(path, gate).map_err(start)?
+            }
             Look::CutShort | Look::Whole => Damage::default(),
         };
         Ok(Self {

@@ -146,11 +146,10 @@ pub(super) fn open(
     if !existed && key_path.exists() {
         return Err(OpenError::Lost { database: path.to_owned(), marker: key_path });
     }
-    let (connection, seen) =
+    let (connection, seen, unclean) =
         sound_writer(path, existed, clock).map_err(|error| error.seen_at(path))?;
     // The key comes after the tables: it is what shows, at a later start, that there was data.
     let key = key(&key_path, directory, random)?;
-    let unclean = existed && meta(&connection, "stopped")?.as_deref() != Some("cleanly");
     set_meta(&connection, "stopped", "not yet")?;
     Ok(Opened { writer: connection, key, lock, unclean, look: seen })
 }
@@ -177,14 +176,21 @@ fn sound_writer(
     path: &Path,
     existed: bool,
     clock: &Arc<dyn Clock>,
-) -> Result<(Connection, Look), OpenError> {
+) -> Result<(Connection, Look, bool), OpenError> {
     let mut writer = writer(path, existed)?;
     // Until all is known to be well, not even the log is folded in: a file that is refused is left as it is.
     writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    let look = if existed { check::look(&mut writer, path, clock)? } else { Look::Whole };
+    // What can't be read is looked at as closely as what was not closed.
+    let stopped = meta(&writer, "stopped");
+    let unclean = existed && !stopped.is_ok_and(|word| word.as_deref() == Some("cleanly"));
+    let look = if existed { check::look(&mut writer, path, unclean, clock)? } else { Look::Whole };
     schema::migrate(&mut writer, path)?;
     writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-    Ok((writer, look))
+    if unclean {
+        // After a failed sync the log may be readable and yet not be on the disk: nothing is written behind such a part of it.
+        writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    }
+    Ok((writer, look, unclean))
 }
 
 /// The one connection that writes, with its settings.

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::log::Gate;
 use super::open::reader;
 use super::writer::{panicked, understand};
 use crate::clock::Clock;
@@ -39,15 +40,17 @@ impl Readers {
     pub(super) fn start(
         path: &Path,
         clock: &Arc<dyn Clock>,
+        gate: &Arc<Gate>,
     ) -> Result<(Self, Vec<std::thread::JoinHandle<()>>), super::OpenError> {
         let (questions, queue) = mpsc::channel::<Question>(QUEUE_MAX);
         let queue = Arc::new(Mutex::new(queue));
         let mut threads = Vec::with_capacity(READERS);
         for number in 0..READERS {
-            let (connection, queue, clock) = (reader(path)?, Arc::clone(&queue), Arc::clone(clock));
+            let (connection, queue) = (reader(path)?, Arc::clone(&queue));
+            let (clock, gate) = (Arc::clone(clock), Arc::clone(gate));
             let thread = std::thread::Builder::new()
                 .name(format!("callbox-reader-{number}"))
-                .spawn(move || run(connection, &queue, &clock))
+                .spawn(move || run(connection, &queue, &clock, &gate))
                 .map_err(|source| super::OpenError::File { path: path.to_owned(), source })?;
             threads.push(thread);
         }
@@ -83,10 +86,12 @@ fn run(
     mut connection: Connection,
     queue: &Mutex<mpsc::Receiver<Question>>,
     clock: &Arc<dyn Clock>,
+    gate: &Gate,
 ) {
     loop {
         // One thread waits at the queue, the others at the lock; whoever has a question lets the next one wait.
         let Some(question) = queue.lock().blocking_recv() else { return };
+        gate.pass();
         let (clock, start) = (Arc::clone(clock), clock.elapsed());
         let late = move || clock.elapsed().saturating_sub(start) > READ_MAX;
         if let Err(error) = connection.progress_handler(LOOK_EVERY, Some(late)) {

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::log::{self, Gate};
 use super::open::{self, set_meta};
 use super::space::Space;
 use super::trouble::{Failures, GivenUp, Trouble};
@@ -21,9 +22,6 @@ const QUEUE_MAX: usize = 4_096;
 
 /// Writes that share one transaction at most.
 const GROUP_MAX: usize = 512;
-
-/// Pages in the log from which it is folded into the database after a group: 4 KiB each.
-const CHECKPOINT_PAGES: i32 = 1_000;
 
 /// One caller's write: what it does in the transaction, and whom to tell.
 trait Write: Send {
@@ -164,6 +162,8 @@ pub(super) struct House {
     pub(super) clock: Arc<dyn Clock>,
     /// Told when the disk is full.
     pub(super) space: Arc<Space>,
+    /// Where readers wait for the log to be emptied.
+    pub(super) gate: Arc<Gate>,
     /// Told when there is no going on.
     pub(super) given_up: GivenUp,
 }
@@ -291,11 +291,8 @@ impl Thread {
 
     /// Folds the log into the database once it has grown, here and nowhere else, so that no checkpoint races a writer.
     fn fold_log_in(&self) -> Result<(), GiveUp> {
-        if self.log_pages.load(Ordering::Relaxed) < CHECKPOINT_PAGES {
-            return Ok(());
-        }
-        self.log_pages.store(0, Ordering::Relaxed);
-        let folded = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        let pages = self.log_pages.swap(0, Ordering::Relaxed);
+        let folded = log::fold_in(&self.connection, pages, &self.house.gate);
         let Err(error) = folded else { return Ok(()) };
         tracing::error!(%error, "could not fold the log into the database");
         match Trouble::of(&error) {
@@ -313,6 +310,7 @@ impl Thread {
 
     /// The clean end: everything is in the database file, and the file says so.
     fn finish(self) {
+        self.house.gate.end();
         let stopped = set_meta(&self.connection, "stopped", "cleanly").and_then(|()| {
             self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
             self.connection.close().map_err(|(_, error)| error)
@@ -337,6 +335,7 @@ mod tests {
         let path = folder.path().join("callbox.db");
         let house = House {
             space: Arc::new(Space::new(&path, Some(0), DiskRoom::of)),
+            gate: Arc::default(),
             path,
             clock: Arc::new(SystemClock::new()),
             given_up: GivenUp::default(),

@@ -1,6 +1,7 @@
 //! A clock that moves only when a test says so.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,23 +15,31 @@ const BEGIN: &str = "2026-08-12T09:15:57.000Z";
 #[derive(Debug)]
 pub(crate) struct ManualClock {
     elapsed: watch::Sender<Duration>,
+    /// How far the wall clock was put forward, in seconds.
+    ahead: AtomicI64,
 }
 
 impl ManualClock {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { elapsed: watch::Sender::new(Duration::ZERO) })
+        Arc::new(Self { elapsed: watch::Sender::new(Duration::ZERO), ahead: AtomicI64::new(0) })
     }
 
     /// Lets time pass; everybody who waited long enough wakes up.
     pub(crate) fn advance(&self, duration: Duration) {
         self.elapsed.send_modify(|elapsed| *elapsed += duration);
     }
+
+    /// Puts the wall clock forward by so many seconds, or back; no time passes.
+    pub(crate) fn jump(&self, seconds: i64) {
+        self.ahead.fetch_add(seconds, Ordering::SeqCst);
+    }
 }
 
 #[async_trait]
 impl Clock for ManualClock {
     fn now(&self) -> Time {
-        BEGIN.parse::<Time>().unwrap().after(self.elapsed())
+        let now = BEGIN.parse::<Time>().unwrap().after(self.elapsed());
+        Time::from_millis(now.as_millis() + 1_000 * self.ahead.load(Ordering::SeqCst))
     }
 
     fn elapsed(&self) -> Duration {

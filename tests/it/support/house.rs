@@ -17,7 +17,7 @@ use callbox::domain::name::Name;
 use callbox::domain::retry::RetrySchedule;
 use callbox::domain::secret::Secret;
 use callbox::random::Random;
-use callbox::store::sqlite::SqliteStore;
+use callbox::store::sqlite::{OpenError, SqliteStore};
 use callbox::store::{Intake, Kept, NewCallback, NewEvent, Outbox, Questions, Store, Upkeep};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -149,7 +149,13 @@ impl House {
 fn open(directory: &Path, clock: &Arc<ManualClock>) -> Arc<FaultyStore> {
     let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(clock);
     let path = directory.join("callbox.db");
-    let store = SqliteStore::open(&path, &clock, &Random::from_seed(2)).unwrap();
+    // Another test may be starting a program: until that is its own, it holds a copy of the lock that was just given back.
+    let store = loop {
+        match SqliteStore::open(&path, &clock, &Random::from_seed(2)) {
+            Err(OpenError::InUse(_)) => std::thread::yield_now(),
+            opened => break opened.unwrap(),
+        }
+    };
     Arc::new(FaultyStore::new(store))
 }
 
