@@ -1,6 +1,7 @@
 //! Asking a running callbox over its API: which one, its lists page by page, and what to do if it does not answer.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use jiff::{Span, SpanRelativeTo};
@@ -102,12 +103,16 @@ pub(super) fn moment(text: &str) -> Result<Time, String> {
     if let Ok(time) = text.parse() {
         return Ok(time);
     }
-    let span: Option<Span> = text.parse().ok();
-    let length = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
-    let length = length.and_then(|length| length.try_into().ok());
-    let length = length
+    let length = length(text)
         .ok_or("not a time such as 2026-08-12T09:15:57Z, nor how long ago such as 2h or 3d")?;
     Ok(SystemClock::new().now().before(length))
+}
+
+/// A length of time such as `2h` or `3d`.
+pub(super) fn length(text: &str) -> Option<Duration> {
+    let span: Span = text.parse().ok()?;
+    let length = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+    length.try_into().ok()
 }
 
 /// Prints a result: JSON for programs, one value a line; or what `draw` makes of it, for people.

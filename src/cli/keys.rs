@@ -9,7 +9,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Args, Subcommand};
 use sha2::{Digest, Sha256};
 
-use crate::clock::Time;
+use super::asking::length;
+use crate::clock::{Clock, SystemClock, Time};
 use crate::config::Scope;
 use crate::domain::name::Name;
 use crate::random::Random;
@@ -35,8 +36,11 @@ struct NewArgs {
     /// What it may do
     #[arg(long, value_delimiter = ',', default_value = "read", value_parser = scope)]
     scope: Vec<Scope>,
-    /// Until when, as an RFC 3339 time
-    #[arg(long, value_name = "TIME")]
+    /// Limit it to the things of this source; may be given several times
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    source: Vec<Name>,
+    /// Until when: a time such as 2027-01-01T00:00:00Z, or how long from now, such as 90d
+    #[arg(long, value_name = "WHEN", value_parser = until)]
     expires: Option<Time>,
 }
 
@@ -44,6 +48,22 @@ fn scope(text: &str) -> Result<Scope, String> {
     let all = [Scope::Read, Scope::Raw, Scope::Operate];
     let known = all.into_iter().find(|scope| scope.as_str() == text);
     known.ok_or_else(|| "there are: read, raw, operate".to_owned())
+}
+
+/// A moment to come: an RFC 3339 time, or how long from now.
+fn until(text: &str) -> Result<Time, String> {
+    let now = SystemClock::new().now();
+    let time =
+        match text.parse() {
+            Ok(time) => time,
+            Err(_) => now.after(length(text).ok_or(
+                "not a time such as 2027-01-01T00:00:00Z, nor how long from now such as 90d",
+            )?),
+        };
+    if time <= now {
+        return Err("that is over already, so the key would never be valid".to_owned());
+    }
+    Ok(time)
 }
 
 /// Makes a key and prints it.
@@ -61,10 +81,15 @@ fn shown(new: &NewArgs, key: &str) -> String {
         new.scope.iter().map(|scope| format!("\"{}\"", scope.as_str())).collect();
     let expires =
         new.expires.map_or_else(String::new, |expires| format!("expires = \"{expires}\"\n"));
+    let sources: Vec<String> = new.source.iter().map(|name| format!("\"{name}\"")).collect();
+    let sources = match sources.as_slice() {
+        [] => String::new(),
+        names => format!("sources = [{}]\n", names.join(", ")),
+    };
     format!(
         "The key, shown only now; send it as `Authorization: Bearer KEY`:\n\n  {key}\n\n\
          Put these lines into the configuration and start callbox again:\n\n\
-         [api.keys.{name}]\nsha256 = \"{hash}\"\nscopes = [{scopes}]\n{expires}",
+         [api.keys.{name}]\nsha256 = \"{hash}\"\nscopes = [{scopes}]\n{sources}{expires}",
         name = new.name,
         hash = hex::encode(Sha256::digest(key)),
         scopes = scopes.join(", "),
@@ -81,14 +106,19 @@ mod tests {
         let new = NewArgs {
             name: "support".parse().unwrap(),
             scope: vec![Scope::Read, Scope::Operate],
+            source: vec!["shop".parse().unwrap()],
             expires: Some("2030-01-01T00:00:00Z".parse().unwrap()),
         };
         let text = shown(&new, "cbx_example");
         let lines =
             text.split_once("\n[api.keys").map(|(_, rest)| format!("[api.keys{rest}")).unwrap();
+        let lines = format!(
+            "[sources.shop]\nvendor = \"wavecell\"\nauth = [{{ type = \"none\" }}]\n{lines}"
+        );
         let config = Config::parse(&lines, "test.toml", &Environment::default()).unwrap();
         let key = config.api.keys.get(&new.name).unwrap();
         assert_eq!(key.sha256.as_slice(), Sha256::digest("cbx_example").as_slice());
+        assert_eq!(key.reach.sources(), Some(new.source.as_slice()));
         assert_eq!((key.scopes.as_slice(), key.expires), (new.scope.as_slice(), new.expires));
     }
 }

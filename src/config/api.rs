@@ -5,17 +5,23 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use toml::Value;
 
+use super::destinations::known_source;
 use super::judge::Judge;
-use super::raw::{Anything, RawApi, RawKey, Text};
+use super::raw::{Anything, RawApi, RawKey, RawSource, Text};
 use super::server::address;
 use super::{Api, ApiKey, Scope};
 use crate::clock::Time;
 use crate::domain::name::Name;
+use crate::domain::reach::Reach;
 
 /// Where questions are asked unless told otherwise.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8081);
 
-pub(super) fn api(raw: &RawApi, judge: &mut Judge<'_>) -> Option<Api> {
+pub(super) fn api(
+    raw: &RawApi,
+    sources: &BTreeMap<Text, RawSource>,
+    judge: &mut Judge<'_>,
+) -> Option<Api> {
     let listen = address(raw.listen.as_ref(), LISTEN, judge);
     let anonymous = match &raw.anonymous {
         None => Some(false),
@@ -29,12 +35,17 @@ pub(super) fn api(raw: &RawApi, judge: &mut Judge<'_>) -> Option<Api> {
         );
         judge.refuse(text, message)?;
     }
-    let keys: Vec<_> = raw.keys.iter().map(|(name, raw)| key(name, raw, judge)).collect();
+    let keys: Vec<_> = raw.keys.iter().map(|(name, raw)| key(name, raw, sources, judge)).collect();
     let keys: Option<BTreeMap<Name, ApiKey>> = keys.into_iter().collect();
     Some(Api { listen: listen?, anonymous: anonymous?, keys: keys? })
 }
 
-fn key(name: &Text, raw: &RawKey, judge: &mut Judge<'_>) -> Option<(Name, ApiKey)> {
+fn key(
+    name: &Text,
+    raw: &RawKey,
+    sources: &BTreeMap<Text, RawSource>,
+    judge: &mut Judge<'_>,
+) -> Option<(Name, ApiKey)> {
     let read_name = judge.read::<Name>(name);
     let sha256 = match &raw.sha256 {
         None => lacks(name, "sha256", judge),
@@ -50,11 +61,26 @@ fn key(name: &Text, raw: &RawKey, judge: &mut Judge<'_>) -> Option<(Name, ApiKey
             judge.each(list.get_ref(), |judge, word| judge.word(word, &known))
         }
     };
+    let reach = match &raw.sources {
+        None => Some(Reach::EVERYTHING),
+        Some(list) if list.get_ref().is_empty() => judge.refuse(
+            list,
+            "a key that is limited to no source opens nothing; name some, or leave `sources` out",
+        ),
+        Some(list) => {
+            let names =
+                judge.each(list.get_ref(), |judge, name| known_source(name, sources, judge));
+            names.map(Reach::of)
+        }
+    };
     let expires = match &raw.expires {
         None => Some(None),
         Some(value) => time(value, judge).map(Some),
     };
-    Some((read_name?, ApiKey { sha256: sha256?, scopes: scopes?, expires: expires? }))
+    Some((
+        read_name?,
+        ApiKey { sha256: sha256?, scopes: scopes?, reach: reach?, expires: expires? },
+    ))
 }
 
 fn hash(text: &Text, judge: &mut Judge<'_>) -> Option<[u8; 32]> {

@@ -121,7 +121,7 @@ fn events(list: Option<&Spanned<Vec<Text>>>, judge: &mut Judge<'_>) -> Option<Ve
     }
 }
 
-fn known_source(
+pub(super) fn known_source(
     text: &Text,
     sources: &BTreeMap<Text, RawSource>,
     judge: &mut Judge<'_>,

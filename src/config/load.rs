@@ -73,7 +73,7 @@ fn shape(mut tree: Tree<'_>, mistakes: &mut Mistakes) -> RawConfig {
 /// Every section judged, so that all mistakes are found; `None` if there was one.
 fn validated(raw: &RawConfig, judge: &mut Judge<'_>) -> Option<Config> {
     let server = server::server(&raw.server, judge);
-    let api = api::api(&raw.api, judge);
+    let api = api::api(&raw.api, &raw.sources, judge);
     let store = server::store(&raw.store, judge);
     server::differ(&raw.server, &raw.api, server.as_ref(), api.as_ref(), judge);
     let public_url = server.as_ref().and_then(|server| server.public_url.as_ref());

@@ -34,6 +34,7 @@ pub use reference::REFERENCE;
 use crate::clock::Time;
 use crate::domain::destination::Destination;
 use crate::domain::name::Name;
+use crate::domain::reach::Reach;
 use crate::domain::source::Source;
 use crate::store::Ages;
 
@@ -81,6 +82,8 @@ pub struct ApiKey {
     pub sha256: [u8; 32],
     /// What it may do.
     pub scopes: Vec<Scope>,
+    /// Whose things it opens.
+    pub reach: Reach,
     /// Until when.
     pub expires: Option<Time>,
 }

@@ -45,6 +45,7 @@ pub(super) struct RawApi {
 pub(super) struct RawKey {
     pub(super) sha256: Option<Text>,
     pub(super) scopes: Option<Spanned<Vec<Text>>>,
+    pub(super) sources: Option<Spanned<Vec<Text>>>,
     pub(super) expires: Option<Anything>,
 }
 

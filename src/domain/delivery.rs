@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::id::{DeliveryId, EventId};
@@ -56,7 +57,7 @@ impl Serialize for Delivery {
 }
 
 /// Where a delivery stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryState {
     /// Waits until it is due.
@@ -99,7 +100,7 @@ impl DeliveryState {
 }
 
 /// One try at a delivery.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Attempt {
     /// 1 for the first.
     pub number: u32,
@@ -107,6 +108,7 @@ pub struct Attempt {
     pub started_at: Time,
     /// How long it took, in milliseconds.
     #[serde(rename = "duration_ms", serialize_with = "as_millis")]
+    #[schemars(with = "u64")]
     pub duration: Duration,
     /// How it ended.
     pub outcome: Outcome,
@@ -128,8 +130,9 @@ fn as_millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok,
 }
 
 /// How an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "AttemptOutcome")]
 pub enum Outcome {
     /// 2xx.
     Succeeded,
@@ -175,8 +178,9 @@ impl Outcome {
 }
 
 /// What made us try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "AttemptTrigger")]
 pub enum Trigger {
     /// The schedule.
     Schedule,

@@ -1,5 +1,6 @@
 //! How two readings of the same thing differ, place by place.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -12,7 +13,7 @@ const DIFFERENCES_MAX: usize = 100;
 const NOT_READ: [&str; 5] = ["received_at", "callback_id", "sequence", "revised", "replaced_by"];
 
 /// One place where two readings differ. Absent means absent.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Difference {
     /// The place, such as `data.message.status.state`.
     pub path: String,

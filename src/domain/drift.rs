@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -35,8 +36,9 @@ const EVENT_WORDS: [&str; 6] =
     ["/eventType", "/event/type", "/event", "/event_type", "/type", "/topic"];
 
 /// What an adapter did not know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "DriftKind")]
 pub enum Kind {
     /// A field that it left in `extra`.
     Field,
@@ -62,7 +64,8 @@ impl Kind {
 }
 
 /// One thing of one dialect that its adapter did not know.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[schemars(rename = "DriftFinding")]
 pub struct Finding {
     /// The dialect that it was in.
     pub dialect: String,
@@ -73,7 +76,8 @@ pub struct Finding {
 }
 
 /// When and how often something was found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "DriftSeen")]
 pub struct Seen {
     /// When the first callback with it was received.
     pub first_seen_at: Time,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::event::{Channel, Direction, Draft, EventType, MessageError, Party};
@@ -10,8 +11,11 @@ use super::name::Name;
 use crate::clock::Time;
 
 /// The ladder, lowest rung first. A message's state is the highest rung that any of its events reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "MessageState")]
 pub enum State {
     /// Waiting at the vendor.
     Queued,

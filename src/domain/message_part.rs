@@ -1,5 +1,6 @@
 //! What an event says about a message: its sides, content, status, error and price, and the channel it went over.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -7,7 +8,7 @@ use super::message::State;
 use crate::clock::Time;
 
 /// What an event says about a message.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MessagePart {
     /// The vendor's id of the message, letter for letter.
     pub id: String,
@@ -44,7 +45,7 @@ pub struct MessagePart {
 }
 
 /// One side of a message.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Party {
     /// The channel's id of the person, group or account.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,7 +67,8 @@ impl Party {
 }
 
 /// What a message says.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "MessageContent")]
 pub struct Content {
     /// `text`, `image`, `audio`, `video`, `document`, `sticker`, `location`, `contacts`, `interactive`, `template`, `reaction`,
     /// `poll`, or the vendor's word in small letters.
@@ -84,7 +86,7 @@ pub struct Content {
 }
 
 /// One medium of a message.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Media {
     /// Where it can be fetched.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,7 +109,8 @@ pub struct Media {
 }
 
 /// What a receipt says of a message.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "MessageStatus")]
 pub struct Status {
     /// The rung of the ladder; absent where the vendor's word says nothing to it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -121,7 +124,9 @@ pub struct Status {
 }
 
 /// Why a message failed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub struct MessageError {
     /// The vendor's code.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,7 +140,7 @@ pub struct MessageError {
 }
 
 /// What a message cost. Numbers are text, so that nothing is rounded.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Price {
     /// In all.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -152,7 +157,9 @@ pub struct Price {
 }
 
 /// Which way a message went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
     /// To us.
@@ -173,7 +180,9 @@ impl Direction {
 }
 
 /// The channel a message went over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
     /// Text messages.

@@ -7,6 +7,7 @@ use super::glob::Glob;
 use super::id::EventId;
 use super::message::State;
 use super::name::Name;
+use super::reach::Reach;
 use super::words::Search;
 use crate::clock::Time;
 
@@ -62,6 +63,8 @@ pub struct EventFilter {
     pub types: Vec<Glob>,
     /// The source; one must match.
     pub sources: Vec<Name>,
+    /// Whose events may be seen.
+    pub reach: Reach,
     /// The vendor's code.
     pub vendor: Option<String>,
     /// The channel.
@@ -99,6 +102,8 @@ pub struct MessageFilter {
     pub stuck_since: Option<Time>,
     /// The source.
     pub source: Option<Name>,
+    /// Whose messages may be seen.
+    pub reach: Reach,
     /// The vendor's code.
     pub vendor: Option<String>,
     /// The conversation.
@@ -124,6 +129,8 @@ pub struct MessageFilter {
 pub struct CallbackFilter {
     /// The source.
     pub source: Option<Name>,
+    /// Whose callbacks may be seen.
+    pub reach: Reach,
     /// What became of it.
     pub outcome: Option<CallbackOutcome>,
     /// Received at or after this.
@@ -141,6 +148,8 @@ pub struct DeliveryFilter {
     pub state: Option<DeliveryState>,
     /// Its event.
     pub event: Option<EventId>,
+    /// Of whose events deliveries may be seen.
+    pub reach: Reach,
     /// Made at or after this.
     pub since: Option<Time>,
     /// Made before this.

@@ -1,5 +1,6 @@
 //! Why a destination gets an event or does not: each thing that it asks for, and how that went.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -8,7 +9,7 @@ use super::event::Event;
 use super::filter::Clause;
 
 /// How an event fares with a destination.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Wish {
     /// Whether the event would be delivered, were it to come in now.
     pub wanted: bool,
@@ -17,7 +18,8 @@ pub struct Wish {
 }
 
 /// One thing that a destination asks for.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "TrialCheck")]
 pub struct Check {
     /// The key of the configuration: `enabled`, `events`, `sources`, `channels` or `filter`.
     pub check: &'static str,

@@ -1,39 +1,66 @@
 //! Who may ask: a bearer key with its scopes; on a loopback listener that is configured so, this machine's own users without one.
 
-use actix_web::HttpRequest;
-use actix_web::http::header::{self, HeaderMap};
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::head;
 use super::problem::{Code, Problem};
 use super::room::Room;
 use crate::config::Scope;
+use crate::domain::reach::Reach;
 
-/// Whether the request may do what `scope` opens.
-pub(super) fn require(room: &Room, request: &HttpRequest, scope: Scope) -> Result<(), Problem> {
-    let scopes = scopes(room, request)?;
-    if scopes.contains(&scope) {
-        return Ok(());
+/// Somebody who asks, and what they may.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    scopes: Vec<Scope>,
+    /// Whose things they may see.
+    pub(super) reach: Reach,
+}
+
+impl Caller {
+    /// Whether they may do what `scope` opens, and why not.
+    pub(super) fn require(&self, scope: Scope) -> Result<(), Problem> {
+        if self.has(scope) {
+            return Ok(());
+        }
+        Err(Problem::new(Code::Forbidden, format!("the key lacks the scope `{}`", scope.as_str())))
     }
-    Err(Problem::new(Code::Forbidden, format!("the key lacks the scope `{}`", scope.as_str())))
+
+    /// Whether they may do what `scope` opens, where less is shown to those who may not.
+    pub(super) fn has(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+    }
 }
 
-/// Whether the request may do what `scope` opens, where less is shown to those who may not.
-pub(super) fn has(room: &Room, request: &HttpRequest, scope: Scope) -> bool {
-    scopes(room, request).is_ok_and(|scopes| scopes.contains(&scope))
+/// Whoever the operation has admitted; nobody, where it asks for no key.
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let admitted = request.extensions().get::<Self>().cloned();
+        ready(admitted.ok_or_else(|| Problem::new(Code::Unauthorized, SEND_A_KEY)))
+    }
 }
 
-fn scopes(room: &Room, request: &HttpRequest) -> Result<Vec<Scope>, Problem> {
+const SEND_A_KEY: &str =
+    "send `Authorization: Bearer KEY` with a key of this callbox's configuration";
+
+/// Who sent the request.
+pub(super) fn caller(room: &Room, request: &HttpRequest) -> Result<Caller, Problem> {
     if let Some(key) = bearer(request.headers()) {
-        return scopes_of_key(room, key);
+        return by_key(room, request, key);
     }
     if room.config.api.anonymous && is_local(request.headers()) {
-        return Ok(vec![Scope::Read, Scope::Raw, Scope::Operate]);
+        let scopes = vec![Scope::Read, Scope::Raw, Scope::Operate];
+        return Ok(Caller { scopes, reach: Reach::EVERYTHING });
     }
-    Err(Problem::new(
-        Code::Unauthorized,
-        "send `Authorization: Bearer KEY` with a key of this callbox's configuration",
-    ))
+    Err(Problem::new(Code::Unauthorized, SEND_A_KEY))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
@@ -42,20 +69,31 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(b"Bearer ").then_some(key)
 }
 
-/// Every key is compared, whatever matched before, and every wrong one looks alike.
-fn scopes_of_key(room: &Room, key: &[u8]) -> Result<Vec<Scope>, Problem> {
+/// Every key is compared, whatever matched before, and every wrong one looks alike. An address that sent too many wrong ones is
+/// not looked at for a while, so that guessing gets it nowhere.
+fn by_key(room: &Room, request: &HttpRequest, key: &[u8]) -> Result<Caller, Problem> {
+    let address = head::sender(request, &room.config.server.trusted_proxies);
+    if let Some(wait) = room.wrong_keys.wait(address, room.clock.elapsed()) {
+        let detail =
+            "too many wrong keys came from this address; wait as long as `Retry-After` says";
+        let seconds = HeaderValue::from(wait.as_secs().max(1));
+        return Err(Problem::new(Code::TooManyFailures, detail).with(header::RETRY_AFTER, seconds));
+    }
     let digest = Sha256::digest(key);
     let mut found = None;
-    for known in room.config.api.keys.values() {
+    for (name, known) in &room.config.api.keys {
         if bool::from(known.sha256.ct_eq(digest.as_slice())) {
-            found = Some(known);
+            found = Some((name, known));
         }
     }
     let now = room.clock.now();
-    let valid = found.filter(|known| known.expires.is_none_or(|expires| now < expires));
-    valid
-        .map(|known| known.scopes.clone())
-        .ok_or_else(|| Problem::new(Code::Unauthorized, "the key is not known, or no longer valid"))
+    let valid = found.filter(|(_, known)| known.expires.is_none_or(|expires| now < expires));
+    let Some((name, known)) = valid else {
+        room.wrong_keys.note(address, room.clock.elapsed());
+        return Err(Problem::new(Code::Unauthorized, "the key is not known, or no longer valid"));
+    };
+    room.key_uses.note(name, now);
+    Ok(Caller { scopes: known.scopes.clone(), reach: known.reach.clone() })
 }
 
 /// Whether the request is from this machine's own user: by its name for us, and not sent by a page of somebody else's.

@@ -4,10 +4,13 @@ use std::net::IpAddr;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::auth;
-use super::page::{self, List};
+use super::auth::Caller;
+use super::operation::{Answer, Operation};
+use super::page::{self, List, PageOf};
+use super::parameters;
 use super::params::{self, Params};
 use super::problem::Problem;
 use super::room::Room;
@@ -35,17 +38,43 @@ const PROOFS: [&str; 9] = [
     "password",
 ];
 
+/// A list of callbacks.
+pub(super) const LIST: Operation =
+    Operation::get("listCallbacks", "List callbacks as they came", || web::to(list))
+        .takes(&[parameters::CALLBACKS, parameters::PAGE])
+        .answers(&[Answer::json::<PageOf<Shown<'static>>>(
+            "A page of callbacks, without their bodies.",
+        )]);
+
+/// One callback.
+pub(super) const ONE: Operation =
+    Operation::get("getCallback", "Show a callback's head and what became of it", || web::to(one))
+        .answers(&[Answer::json::<Shown<'static>>(
+            "The callback. Without the scope `raw`, headers that prove something are redacted.",
+        )]);
+
+/// The bytes of one.
+pub(super) const BODY: Operation =
+    Operation::get("getCallbackBody", "Fetch a callback's body, byte for byte", || web::to(body))
+        .needs(Scope::Raw)
+        .answers(&[Answer::bytes(
+            "The body as it came. Its own content type is in the header `callbox-content-type`.",
+        )]);
+
 /// `GET /v1/callbacks`.
-pub(super) async fn list(
+async fn list(
     room: web::Data<Room>,
     request: HttpRequest,
+    caller: Caller,
 ) -> Result<HttpResponse, Problem> {
-    auth::require(&room, &request, Scope::Read)?;
     let mut params = Params::read(request.query_string())?;
     let outcomes: Vec<_> =
         CallbackOutcome::ALL.iter().map(|outcome| (outcome.as_str(), *outcome)).collect();
     let filter = CallbackFilter {
-        source: params.parsed("source", "the name of a source")?,
+        source: params
+            .parsed("source", "the name of a source")?
+            .or_else(|| caller.reach.only().cloned()),
+        reach: caller.reach.clone(),
         outcome: params.word("outcome", &outcomes)?,
         since: params.parsed("since", params::TIME)?,
         until: params.parsed("until", params::TIME)?,
@@ -53,34 +82,40 @@ pub(super) async fn list(
     let page = page::request(&mut params, List::Callbacks, &room.key)?;
     params.end()?;
     let found = room.store.callbacks(filter, page).await?;
-    let raw = auth::has(&room, &request, Scope::Raw);
+    let raw = caller.has(Scope::Raw);
     let items = found.items.iter().map(|record| shown(&room, record, raw)).collect();
     let found = Page { items, place: found.place, more: found.more };
     Ok(page::answer(found, List::Callbacks, &room.key))
 }
 
 /// `GET /v1/callbacks/{id}`.
-pub(super) async fn one(
+async fn one(
     room: web::Data<Room>,
-    request: HttpRequest,
+    caller: Caller,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    auth::require(&room, &request, Scope::Read)?;
     let missing = || Problem::missing("callback", &id);
     let wanted: CallbackId = id.parse().map_err(|_| missing())?;
-    let record = room.store.callback(wanted).await?.ok_or_else(missing)?;
-    Ok(HttpResponse::Ok().json(shown(&room, &record, auth::has(&room, &request, Scope::Raw))))
+    let found = room.store.callback(wanted).await?;
+    let record = found.filter(|record| caller.reach.has(&record.callback.source));
+    let record = record.ok_or_else(missing)?;
+    Ok(HttpResponse::Ok().json(shown(&room, &record, caller.has(Scope::Raw))))
 }
 
 /// `GET /v1/callbacks/{id}/body`: the bytes, in such a way that no browser runs them.
-pub(super) async fn body(
+async fn body(
     room: web::Data<Room>,
-    request: HttpRequest,
+    caller: Caller,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    auth::require(&room, &request, Scope::Raw)?;
     let missing = || Problem::missing("callback", &id);
     let wanted: CallbackId = id.parse().map_err(|_| missing())?;
+    if caller.reach.sources().is_some() {
+        let record = room.store.callback(wanted).await?.ok_or_else(missing)?;
+        if !caller.reach.has(&record.callback.source) {
+            return Err(missing());
+        }
+    }
     let (content_type, bytes) = room.store.callback_body(wanted).await?.ok_or_else(missing)?;
     let mut response = HttpResponse::Ok();
     response
@@ -96,7 +131,8 @@ pub(super) async fn body(
 }
 
 /// A callback as it is answered. Absent means absent.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Callback")]
 struct Shown<'a> {
     id: CallbackId,
     source: &'a Name,

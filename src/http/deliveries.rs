@@ -2,28 +2,53 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::auth;
-use super::page::{self, List};
+use super::auth::Caller;
+use super::operation::{Answer, Operation};
+use super::page::{self, List, PageOf};
+use super::parameters;
 use super::params::{self, Params};
 use super::problem::{Code, Problem};
 use super::room::Room;
-use crate::config::Scope;
-use crate::domain::delivery::{DeliveryState, Trigger};
+use crate::domain::delivery::{Delivery, DeliveryState, Trigger};
 use crate::domain::id::DeliveryId;
 use crate::domain::query::DeliveryFilter;
 
+/// A list of deliveries.
+pub(super) const LIST: Operation =
+    Operation::get("listDeliveries", "List deliveries with their attempts", || web::to(list))
+        .takes(&[parameters::DELIVERIES, parameters::PAGE])
+        .answers(&[Answer::json::<PageOf<Delivery>>("A page of deliveries.")]);
+
+/// One delivery.
+pub(super) const ONE: Operation =
+    Operation::get("getDelivery", "Show a delivery with its attempts", || web::to(one))
+        .answers(&[Answer::json::<Delivery>("The delivery.")]);
+
+/// Trying one now.
+pub(super) const RETRY: Operation =
+    Operation::post("retryDelivery", "Try a delivery now, even if it had ended", || web::to(retry))
+        .answers(&[Answer::json::<Delivery>("The delivery, due now.")])
+        .may_refuse(&[Code::Conflict]);
+
+/// Ending one.
+pub(super) const CANCEL: Operation =
+    Operation::post("cancelDelivery", "Try a waiting delivery no more", || web::to(cancel))
+        .answers(&[Answer::json::<Delivery>("The delivery, cancelled.")])
+        .may_refuse(&[Code::Conflict]);
+
 /// `GET /v1/deliveries`.
-pub(super) async fn list(
+async fn list(
     room: web::Data<Room>,
     request: HttpRequest,
+    caller: Caller,
 ) -> Result<HttpResponse, Problem> {
-    auth::require(&room, &request, Scope::Read)?;
     let mut params = Params::read(request.query_string())?;
     let states: Vec<_> = DeliveryState::ALL.iter().map(|state| (state.as_str(), *state)).collect();
     let filter = DeliveryFilter {
         destination: params.parsed("destination", "the name of a destination")?,
         state: params.word("state", &states)?,
         event: params.parsed("event_id", "the id of an event: evt_ and 26 characters")?,
+        reach: caller.reach,
         since: params.parsed("since", params::TIME)?,
         until: params.parsed("until", params::TIME)?,
     };
@@ -34,24 +59,21 @@ pub(super) async fn list(
 }
 
 /// `GET /v1/deliveries/{id}`.
-pub(super) async fn one(
+async fn one(
     room: web::Data<Room>,
-    request: HttpRequest,
+    caller: Caller,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    auth::require(&room, &request, Scope::Read)?;
-    let wanted = read(&id)?;
-    shown(&room, wanted).await
+    Ok(HttpResponse::Ok().json(find(&room, &caller, &id).await?))
 }
 
 /// `POST /v1/deliveries/{id}/retry`: due now, whatever its schedule says, and though it had ended.
-pub(super) async fn retry(
+async fn retry(
     room: web::Data<Room>,
-    request: HttpRequest,
+    caller: Caller,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    auth::require(&room, &request, Scope::Operate)?;
-    let wanted = read(&id)?;
+    let wanted = find(&room, &caller, &id).await?.id;
     match room.store.retry_now(wanted, Trigger::Manual, room.clock.now()).await? {
         None => Err(Problem::missing("delivery", &id)),
         Some(false) => Err(Problem::new(
@@ -60,37 +82,37 @@ pub(super) async fn retry(
         )),
         Some(true) => {
             room.receiver.wake.notify_one();
-            shown(&room, wanted).await
+            Ok(HttpResponse::Ok().json(find(&room, &caller, &id).await?))
         }
     }
 }
 
 /// `POST /v1/deliveries/{id}/cancel`: no further attempts.
-pub(super) async fn cancel(
+async fn cancel(
     room: web::Data<Room>,
-    request: HttpRequest,
+    caller: Caller,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    auth::require(&room, &request, Scope::Operate)?;
-    let wanted = read(&id)?;
+    let wanted = find(&room, &caller, &id).await?.id;
     match room.store.cancel(wanted, "cancelled by an operator").await? {
         None => Err(Problem::missing("delivery", &id)),
         Some(false) => {
             Err(Problem::new(Code::Conflict, "only a pending delivery can be cancelled"))
         }
-        Some(true) => shown(&room, wanted).await,
+        Some(true) => Ok(HttpResponse::Ok().json(find(&room, &caller, &id).await?)),
     }
 }
 
-fn read(id: &str) -> Result<DeliveryId, Problem> {
-    id.parse().map_err(|_| Problem::missing("delivery", id))
-}
-
-async fn shown(room: &Room, id: DeliveryId) -> Result<HttpResponse, Problem> {
-    let delivery = room
-        .store
-        .delivery(id)
-        .await?
-        .ok_or_else(|| Problem::missing("delivery", &id.to_string()))?;
-    Ok(HttpResponse::Ok().json(delivery))
+/// The delivery with this id; its event's source is what decides whose it is.
+async fn find(room: &Room, caller: &Caller, id: &str) -> Result<Delivery, Problem> {
+    let missing = || Problem::missing("delivery", id);
+    let wanted: DeliveryId = id.parse().map_err(|_| missing())?;
+    let delivery = room.store.delivery(wanted).await?.ok_or_else(missing)?;
+    if caller.reach.sources().is_some() {
+        let (event, _) = room.store.event(delivery.event_id).await?.ok_or_else(missing)?;
+        if !caller.reach.has(&event.source) {
+            return Err(missing());
+        }
+    }
+    Ok(delivery)
 }

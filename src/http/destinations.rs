@@ -2,78 +2,96 @@
 
 use std::time::Duration;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::auth;
+use super::auth::Caller;
+use super::operation::{Answer, Operation};
+use super::page::Listed;
 use super::problem::Problem;
 use super::room::Room;
 use crate::clock::Time;
-use crate::config::Scope;
 use crate::domain::destination::Destination;
 use crate::domain::name::Name;
 use crate::store::Ended;
 
+/// All destinations.
+pub(super) const LIST: Operation =
+    Operation::get("listDestinations", "Show how destinations stand", || web::to(list))
+        .answers(&[Answer::json::<Listed<Shown<'static>>>("All destinations.")]);
+
+/// One destination.
+pub(super) const ONE: Operation =
+    Operation::get("getDestination", "Show how a destination stands", || web::to(one))
+        .answers(&[Answer::json::<Shown<'static>>("The destination.")]);
+
+/// Pausing one.
+pub(super) const PAUSE: Operation =
+    Operation::post("pauseDestination", "Pause a destination", || web::to(pause))
+        .answers(&[Answer::json::<Shown<'static>>("The destination, paused.")]);
+
+/// Resuming one.
+pub(super) const RESUME: Operation =
+    Operation::post("resumeDestination", "Resume a paused destination", || web::to(resume))
+        .answers(&[Answer::json::<Shown<'static>>("The destination, active.")]);
+
 /// `GET /v1/destinations`.
-pub(super) async fn list(
-    room: web::Data<Room>,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
-    #[derive(Serialize)]
-    struct Body<'a> {
-        data: Vec<Shown<'a>>,
-    }
-    auth::require(&room, &request, Scope::Read)?;
+async fn list(room: web::Data<Room>, caller: Caller) -> Result<HttpResponse, Problem> {
     let mut data = Vec::new();
-    for destination in &room.config.destinations {
+    let destinations = room.config.destinations.iter();
+    for destination in destinations.filter(|one| caller.reach.has_destination(one)) {
         data.push(shown(&room, destination).await?);
     }
-    Ok(HttpResponse::Ok().json(Body { data }))
+    Ok(HttpResponse::Ok().json(Listed { data }))
 }
 
 /// `GET /v1/destinations/{name}`.
-pub(super) async fn one(
+async fn one(
     room: web::Data<Room>,
-    request: HttpRequest,
+    caller: Caller,
     name: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    auth::require(&room, &request, Scope::Read)?;
-    let destination = find(&room, &name)?;
+    let destination = find(&room, &caller, &name)?;
     Ok(HttpResponse::Ok().json(shown(&room, destination).await?))
 }
 
 /// `POST /v1/destinations/{name}/pause`: what is due waits; attempts under way end.
-pub(super) async fn pause(
+async fn pause(
     room: web::Data<Room>,
-    request: HttpRequest,
+    caller: Caller,
     name: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    auth::require(&room, &request, Scope::Operate)?;
-    let destination = find(&room, &name)?;
+    let destination = find(&room, &caller, &name)?;
     room.board.pause(&destination.name, "paused by an operator").await?;
     Ok(HttpResponse::Ok().json(shown(&room, destination).await?))
 }
 
 /// `POST /v1/destinations/{name}/resume`.
-pub(super) async fn resume(
+async fn resume(
     room: web::Data<Room>,
-    request: HttpRequest,
+    caller: Caller,
     name: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    auth::require(&room, &request, Scope::Operate)?;
-    let destination = find(&room, &name)?;
+    let destination = find(&room, &caller, &name)?;
     room.board.resume(&destination.name).await?;
     Ok(HttpResponse::Ok().json(shown(&room, destination).await?))
 }
 
-pub(super) fn find<'a>(room: &'a Room, name: &str) -> Result<&'a Destination, Problem> {
-    let found =
-        room.config.destinations.iter().find(|destination| destination.name.as_str() == name);
+pub(super) fn find<'a>(
+    room: &'a Room,
+    caller: &Caller,
+    name: &str,
+) -> Result<&'a Destination, Problem> {
+    let mut known = room.config.destinations.iter();
+    let found = known.find(|destination| destination.name.as_str() == name);
+    let found = found.filter(|destination| caller.reach.has_destination(destination));
     found.ok_or_else(|| Problem::missing("destination", name))
 }
 
 /// A destination as it is answered.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Destination")]
 struct Shown<'a> {
     name: &'a Name,
     url: &'a str,
@@ -93,7 +111,8 @@ struct Shown<'a> {
 }
 
 /// How many deliveries ended how.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "EndedDeliveries")]
 struct EndedTold {
     succeeded: u64,
     exhausted: u64,
@@ -109,7 +128,7 @@ impl From<Ended> for EndedTold {
 }
 
 /// Of the attempts since the start, at most the last few hundred.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Percentiles {
     p50: u64,
     p99: u64,

@@ -1,15 +1,17 @@
 //! `/v1/events` and one event with its deliveries.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::auth;
+use super::auth::Caller;
 use super::follow::{self, Follower};
-use super::page::{self, List};
+use super::operation::{Answer, Operation};
+use super::page::{self, List, PageOf};
+use super::parameters;
 use super::params::{self, Params, not_allowed};
 use super::problem::{Code, Problem};
 use super::room::Room;
-use crate::config::Scope;
 use crate::domain::delivery::Delivery;
 use crate::domain::event::Event;
 use crate::domain::glob::Glob;
@@ -18,14 +20,24 @@ use crate::domain::name::Name;
 use crate::domain::query::{EventFilter, Order};
 use crate::domain::words::{SEARCH_MAX, Search};
 
+/// A list of events.
+pub(super) const LIST: Operation = Operation::get("listEvents", "List events", || web::to(list))
+    .takes(&[parameters::EVENTS, parameters::WAIT, parameters::PAGE])
+    .answers(&[Answer::json::<PageOf<Event>>("A page of events.")]);
+
+/// One event.
+pub(super) const ONE: Operation =
+    Operation::get("getEvent", "Show an event with its deliveries", || web::to(one))
+        .answers(&[Answer::json::<EventTold>("The event, and what became of handing it out.")]);
+
 /// `GET /v1/events`, and with `wait` as soon as there is one.
-pub(super) async fn list(
+async fn list(
     room: web::Data<Room>,
     request: HttpRequest,
+    caller: Caller,
 ) -> Result<HttpResponse, Problem> {
-    auth::require(&room, &request, Scope::Read)?;
     let mut params = Params::read(request.query_string())?;
-    let filter = filter(&mut params)?;
+    let filter = filter(&mut params, &caller)?;
     must_be_searchable(&room, &filter)?;
     let wait = follow::wait(&mut params)?;
     // Who waits for what comes next reads forwards.
@@ -46,25 +58,31 @@ pub(super) async fn list(
 }
 
 /// `GET /v1/events/{id}`.
-pub(super) async fn one(
+async fn one(
     room: web::Data<Room>,
-    request: HttpRequest,
+    caller: Caller,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    #[derive(Serialize)]
-    struct Body {
-        event: Event,
-        deliveries: Vec<Delivery>,
-    }
-    auth::require(&room, &request, Scope::Read)?;
     let missing = || Problem::missing("event", &id);
     let wanted: EventId = id.parse().map_err(|_| missing())?;
-    let (event, deliveries) = room.store.event(wanted).await?.ok_or_else(missing)?;
-    Ok(HttpResponse::Ok().json(Body { event, deliveries }))
+    let found = room.store.event(wanted).await?;
+    let (event, deliveries) =
+        found.filter(|(event, _)| caller.reach.has(&event.source)).ok_or_else(missing)?;
+    Ok(HttpResponse::Ok().json(EventTold { event, deliveries }))
 }
 
-/// Reads the filter that lists of events share.
-pub(super) fn filter(params: &mut Params) -> Result<EventFilter, Problem> {
+/// An event as it is answered alone.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "EventWithDeliveries")]
+struct EventTold {
+    /// The event.
+    event: Event,
+    /// Its deliveries, each with its attempts.
+    deliveries: Vec<Delivery>,
+}
+
+/// Reads the filter that lists of events share, within what the caller may see.
+pub(super) fn filter(params: &mut Params, caller: &Caller) -> Result<EventFilter, Problem> {
     let types = params.all("type").into_iter().map(|text| {
         text.parse::<Glob>()
             .map_err(|_| not_allowed("type", &text, "a pattern over event types such as message.*"))
@@ -77,6 +95,7 @@ pub(super) fn filter(params: &mut Params) -> Result<EventFilter, Problem> {
     Ok(EventFilter {
         types,
         sources,
+        reach: caller.reach.clone(),
         vendor: params.text("vendor")?,
         channel: params.channel()?,
         direction: params.direction()?,

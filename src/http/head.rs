@@ -16,7 +16,7 @@ pub(super) fn read(request: &HttpRequest, source: &Source, trusted: &[IpNet]) ->
     let mut path = request.path().to_owned();
     let mut query = request.query_string().to_owned();
     let token = cut_token(source, &headers, &mut path, &mut query);
-    let remote = remote(request, &headers, trusted);
+    let remote = sender(request, trusted);
     Head { method: request.method().as_str().to_owned(), path, query, headers, token, remote }
 }
 
@@ -103,23 +103,18 @@ fn token_of_query(path: &mut String, query: &mut String) -> Option<Secret> {
     token
 }
 
-/// The peer; behind trusted proxies, the last forwarded address that is not one of them.
-fn remote(
-    request: &HttpRequest,
-    headers: &[(String, String)],
-    trusted: &[IpNet],
-) -> Option<IpAddr> {
+/// Who sent it: the peer; behind trusted proxies, the last forwarded address that is not one of them.
+pub(super) fn sender(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     let is_trusted =
         |address: &IpAddr| trusted.iter().any(|network| network.contains(&address.to_canonical()));
     let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
     if !peer.is_some_and(|peer| is_trusted(&peer)) {
         return peer;
     }
-    let forwarded = headers.iter().filter(|(name, _)| name == "x-forwarded-for");
-    let chain: Vec<&str> =
-        forwarded.flat_map(|(_, value)| value.split(',')).map(str::trim).collect();
+    let forwarded: Vec<String> =
+        request.headers().get_all("x-forwarded-for").map(|value| text(value.as_bytes())).collect();
     let mut nearest = peer;
-    for hop in chain.into_iter().rev() {
+    for hop in forwarded.iter().flat_map(|value| value.split(',')).map(str::trim).rev() {
         let Some(address) = forwarded_address(hop) else { break };
         nearest = Some(address.to_canonical());
         if !is_trusted(&address) {

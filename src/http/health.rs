@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::auth;
-use super::problem::Problem;
+use super::operation::{Answer, Operation};
 use super::room::Room;
-use crate::config::Scope;
 
 /// A worker that has not begun a round for so long has stalled: it rests 5 s at the most.
 const STALLED_AFTER: Duration = Duration::from_secs(30);
@@ -36,6 +35,26 @@ impl Health {
     }
 }
 
+/// Whether the process answers.
+pub(super) const ALIVE: Operation =
+    Operation::get("alive", "Whether the process answers", || web::to(alive))
+        .open()
+        .answers(&[Answer::text("text/plain", "It does.")]);
+
+/// Whether callbacks are taken.
+pub(super) const READY: Operation =
+    Operation::get("ready", "Whether the store takes writes", || web::to(ready)).open().answers(&[
+        Answer::text("text/plain", "It does, and callbox is not stopping."),
+        Answer::text("text/plain", "It does not, or callbox is stopping.").with(503),
+    ]);
+
+/// How every component is.
+pub(super) const WHOLE: Operation =
+    Operation::get("health", "Tell how every component is", || web::to(whole)).answers(&[
+        Answer::json::<Whole>("Every component is well."),
+        Answer::json::<Whole>("One is ill; its reason stands with it.").with(503),
+    ]);
+
 /// `GET /healthz`: the process answers.
 pub(super) async fn alive() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain").body("ok\n")
@@ -50,11 +69,7 @@ pub(super) async fn ready(room: web::Data<Room>) -> HttpResponse {
 }
 
 /// `GET /health`: every component, with its reason; 503 when one is ill. For alerts, never for balancers.
-pub(super) async fn whole(
-    room: web::Data<Room>,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
-    auth::require(&room, &request, Scope::Read)?;
+async fn whole(room: web::Data<Room>) -> HttpResponse {
     let store = match (room.store.damage(), room.store.ready().await) {
         (Some(damage), _) => Component::ill(format!("the database is damaged: {damage}")),
         (None, Err(error)) => Component::ill(error.to_string()),
@@ -73,14 +88,11 @@ pub(super) async fn whole(
     let ok = components.store.ok && components.intake.ok && components.deliveries.ok;
     let writes_waiting = room.store.waiting();
     let body = Whole { ok, version: env!("CARGO_PKG_VERSION"), writes_waiting, components };
-    Ok(if ok {
-        HttpResponse::Ok().json(body)
-    } else {
-        HttpResponse::ServiceUnavailable().json(body)
-    })
+    if ok { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Health")]
 struct Whole {
     ok: bool,
     version: &'static str,
@@ -88,14 +100,16 @@ struct Whole {
     components: Components,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "HealthOfComponents")]
 struct Components {
     store: Component,
     intake: Component,
     deliveries: Component,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "HealthOfComponent")]
 struct Component {
     ok: bool,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -2,28 +2,48 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::auth;
-use super::page::{self, List};
+use super::auth::Caller;
+use super::operation::{Answer, Operation};
+use super::page::{self, List, PageOf};
+use super::parameters;
 use super::params::{self, Params};
 use super::path;
 use super::problem::Problem;
 use super::room::Room;
 use super::told::{MessageTold, StoryTold};
-use crate::config::Scope;
 use crate::domain::query::{MessageFilter, Page};
 
+/// A list of messages.
+pub(super) const LIST: Operation =
+    Operation::get("listMessages", "List messages by where they stand", || web::to(list))
+        .takes(&[parameters::MESSAGES, parameters::PAGE])
+        .answers(&[Answer::json::<PageOf<MessageTold<'static>>>(
+            "A page of messages, the latest to be heard of for the first time at the beginning.",
+        )]);
+
+/// One message.
+pub(super) const ONE: Operation =
+    Operation::get("getMessage", "Tell the whole story of a message", || web::to(one))
+        .takes(&[parameters::INSTANCE])
+        .answers(&[Answer::json::<StoryTold<'static>>(
+            "The message, with all that happened to it, oldest first.",
+        )]);
+
 /// `GET /v1/messages`, the latest to be heard of for the first time at the beginning.
-pub(super) async fn list(
+async fn list(
     room: web::Data<Room>,
     request: HttpRequest,
+    caller: Caller,
 ) -> Result<HttpResponse, Problem> {
-    auth::require(&room, &request, Scope::Read)?;
     let mut params = Params::read(request.query_string())?;
     let stuck_for = params.duration("stuck_for")?;
     let filter = MessageFilter {
         state: params.state()?,
         stuck_since: stuck_for.map(|length| room.clock.now().before(length)),
-        source: params.parsed("source", "the name of a source")?,
+        source: params
+            .parsed("source", "the name of a source")?
+            .or_else(|| caller.reach.only().cloned()),
+        reach: caller.reach,
         vendor: params.text("vendor")?,
         conversation: params.text("conversation")?,
         phone: params.phone()?,
@@ -43,15 +63,18 @@ pub(super) async fn list(
 }
 
 /// `GET /v1/messages/{source}/{message_id}`; the id is percent-encoded, for ids hold `/`, `+` and `@`.
-pub(super) async fn one(
+async fn one(
     room: web::Data<Room>,
     request: HttpRequest,
+    caller: Caller,
 ) -> Result<HttpResponse, Problem> {
-    auth::require(&room, &request, Scope::Read)?;
     let mut params = Params::read(request.query_string())?;
     let instance = params.text("instance")?;
     params.end()?;
     let (source, id) = path::source_and_id(&request, "/v1/messages/", "message")?;
+    if !caller.reach.has(&source) {
+        return Err(Problem::missing("message", &id));
+    }
     let story = room.store.message(&source, &id, instance.as_deref()).await?;
     let story = story.ok_or_else(|| Problem::missing("message", &id))?;
     Ok(HttpResponse::Ok().json(StoryTold::of(&story)))

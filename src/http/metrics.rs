@@ -1,6 +1,6 @@
 //! `/metrics`: what Prometheus reads. Labels are names from the configuration and words of ours, so their number is bounded.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -8,11 +8,12 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::auth;
+use super::auth::Caller;
+use super::operation::{Answer, Operation};
 use super::problem::{Code, Problem};
 use super::room::Room;
-use crate::config::Scope;
 use crate::domain::drift::Kind;
+use crate::domain::reach::Reach;
 
 /// The content type of the text format.
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -57,16 +58,17 @@ struct Build {
     sqlite: String,
 }
 
+/// The metrics.
+pub(super) const ALL: Operation =
+    Operation::get("metrics", "The metrics, for Prometheus", || web::to(all))
+        .answers(&[Answer::text(CONTENT_TYPE, "The metrics in the text format.")]);
+
 /// `GET /metrics`: made at each look from what the store and the worker know.
-pub(super) async fn all(
-    room: web::Data<Room>,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
-    auth::require(&room, &request, Scope::Read)?;
+async fn all(room: web::Data<Room>, caller: Caller) -> Result<HttpResponse, Problem> {
     let mut registry = Registry::with_prefix("callbox");
     whole(&room, &mut registry);
-    sources(&room, &mut registry).await?;
-    destinations(&room, &mut registry).await?;
+    sources(&room, &caller.reach, &mut registry).await?;
+    destinations(&room, &caller.reach, &mut registry).await?;
     let mut text = String::new();
     encode(&mut text, &registry)
         .map_err(|_| Problem::new(Code::Unavailable, "the metrics could not be written"))?;
@@ -86,12 +88,12 @@ fn whole(room: &Room, registry: &mut Registry) {
     registry.register("no_source", "Requests to no source since the start", strangers);
 }
 
-async fn sources(room: &Room, registry: &mut Registry) -> Result<(), Problem> {
+async fn sources(room: &Room, reach: &Reach, registry: &mut Registry) -> Result<(), Problem> {
     let callbacks = Family::<BySource, Counter>::default();
     let unauthentic = Family::<ByReason, Counter>::default();
     let drift = Family::<ByKind, Counter>::default();
     let limited = Family::<OfSource, Counter>::default();
-    for source in &room.config.sources {
+    for source in room.config.sources.iter().filter(|source| reach.has(&source.name)) {
         let counts = room.store.intake_of(&source.name).await?;
         let name = source.name.to_string();
         let refused: u64 = counts.unauthentic.iter().map(|(_, number)| number).sum();
@@ -127,14 +129,15 @@ async fn sources(room: &Room, registry: &mut Registry) -> Result<(), Problem> {
     Ok(())
 }
 
-async fn destinations(room: &Room, registry: &mut Registry) -> Result<(), Problem> {
+async fn destinations(room: &Room, reach: &Reach, registry: &mut Registry) -> Result<(), Problem> {
     let backlog = Family::<ByDestination, Gauge>::default();
     let oldest = Family::<ByDestination, Gauge>::default();
     let in_flight = Family::<ByDestination, Gauge>::default();
     let paused = Family::<ByDestination, Gauge>::default();
     let deliveries = Family::<ByEnd, Counter>::default();
     let now = room.clock.now();
-    for destination in &room.config.destinations {
+    let destinations = room.config.destinations.iter();
+    for destination in destinations.filter(|one| reach.has_destination(one)) {
         let labels = ByDestination { destination: destination.name.to_string() };
         let waits = room.store.backlog(&destination.name).await?;
         backlog.get_or_create(&labels).set(i64::try_from(waits.waiting).unwrap_or(i64::MAX));

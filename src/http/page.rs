@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
+use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::Sha256;
 
@@ -57,30 +58,50 @@ pub(super) fn request_from(
     list: List,
     key: &[u8; 32],
 ) -> Result<PageRequest, Problem> {
-    let allowed = format!("1 to {LIMIT_MAX}");
-    let limit: usize = params.parsed("limit", &allowed)?.unwrap_or(LIMIT_DEFAULT);
-    if !(1..=LIMIT_MAX).contains(&limit) {
-        return Err(not_allowed("limit", &limit.to_string(), &allowed));
-    }
+    let limit = limit(params)?;
     let orders = [("desc", Order::Descending), ("asc", Order::Ascending)];
     let order = params.word("order", &orders)?.unwrap_or(end);
     let after = params.text("cursor")?.map(|text| read(&text, list, key)).transpose()?;
     Ok(PageRequest { limit, order, after })
 }
 
-/// A page as it is answered.
-pub(super) fn answer<T: Serialize>(page: Page<T>, list: List, key: &[u8; 32]) -> HttpResponse {
-    #[derive(Serialize)]
-    struct Body<T> {
-        data: Vec<T>,
-        cursor: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        next_cursor: Option<String>,
+/// Reads `limit`.
+pub(super) fn limit(params: &mut Params) -> Result<usize, Problem> {
+    let allowed = format!("1 to {LIMIT_MAX}");
+    let limit: usize = params.parsed("limit", &allowed)?.unwrap_or(LIMIT_DEFAULT);
+    if (1..=LIMIT_MAX).contains(&limit) {
+        return Ok(limit);
     }
+    Err(not_allowed("limit", &limit.to_string(), &allowed))
+}
+
+/// A page as it is answered.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PageOf{T}")]
+pub(super) struct PageOf<T> {
+    /// The items.
+    data: Vec<T>,
+    /// The place after the last item that was looked at: always there, for polling.
+    cursor: String,
+    /// The same place, only while there may be more behind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// A list that is answered whole.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ListOf{T}")]
+pub(super) struct Listed<T> {
+    /// The items.
+    pub(super) data: Vec<T>,
+}
+
+/// Makes the answer of a page.
+pub(super) fn answer<T: Serialize>(page: Page<T>, list: List, key: &[u8; 32]) -> HttpResponse {
     // Of a list that has nothing yet, the place before everything: whoever polls from there hears of all that comes.
     let cursor = write(page.place.unwrap_or(Place(0)), list, key);
     let next_cursor = page.more.then(|| cursor.clone());
-    HttpResponse::Ok().json(Body { data: page.items, cursor, next_cursor })
+    HttpResponse::Ok().json(PageOf { data: page.items, cursor, next_cursor })
 }
 
 /// The place as a cursor.

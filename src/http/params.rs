@@ -116,18 +116,33 @@ impl Params {
     /// Refuses what was not asked for, so that a mistyped filter never means "all".
     pub(super) fn end(self) -> Result<(), Problem> {
         let Some((name, _)) = self.pairs.first() else { return Ok(()) };
-        let nearest = self.known.iter().max_by(|one, other| {
-            strsim::jaro_winkler(one, name).total_cmp(&strsim::jaro_winkler(other, name))
-        });
-        let hint =
-            nearest.map_or_else(String::new, |nearest| format!("; the nearest is `{nearest}`"));
-        let known = self.known.join(", ");
-        let shown: String = name.chars().take(64).collect();
-        Err(Problem::new(
-            Code::InvalidParameter,
-            format!("there is no parameter `{shown}`{hint}; there are: {known}"),
-        ))
+        Err(unknown(name, &self.known))
     }
+}
+
+/// Refuses a query with parameters of other names than these.
+pub(super) fn all_known(query: &str, known: &[&'static str]) -> Result<(), Problem> {
+    let Params { pairs, .. } = Params::read(query)?;
+    let stranger = pairs.iter().find(|(name, _)| !known.contains(&name.as_str()));
+    stranger.map_or(Ok(()), |(name, _)| Err(unknown(name, known)))
+}
+
+/// That there is no such parameter, and which one may have been meant.
+fn unknown(name: &str, known: &[&'static str]) -> Problem {
+    let shown: String = name.chars().take(64).collect();
+    if known.is_empty() {
+        let detail = format!("there is no parameter `{shown}`: there are none here");
+        return Problem::new(Code::InvalidParameter, detail);
+    }
+    let nearest = known.iter().max_by(|one, other| {
+        strsim::jaro_winkler(one, name).total_cmp(&strsim::jaro_winkler(other, name))
+    });
+    let hint = nearest.map_or_else(String::new, |nearest| format!("; the nearest is `{nearest}`"));
+    let known = known.join(", ");
+    Problem::new(
+        Code::InvalidParameter,
+        format!("there is no parameter `{shown}`{hint}; there are: {known}"),
+    )
 }
 
 /// That a parameter's value is not one of those allowed.

@@ -5,7 +5,9 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::store::StoreError;
 
@@ -28,6 +30,8 @@ pub(super) enum Code {
     Unauthorized,
     /// The key may not do this.
     Forbidden,
+    /// Too many wrong keys came from one address.
+    TooManyFailures,
     /// A callback is not from whom it says.
     Unauthentic,
     /// A body did not come in time.
@@ -44,40 +48,168 @@ pub(super) enum Code {
     Unavailable,
 }
 
+/// A row of the table of errors.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row {
+    /// The code on the wire.
+    pub(super) code: &'static str,
+    /// Its status.
+    pub(super) status: StatusCode,
+    /// What it is, in a few words.
+    pub(super) title: &'static str,
+    /// What to do about it.
+    pub(super) remedy: &'static str,
+}
+
+const fn row(
+    code: &'static str,
+    status: StatusCode,
+    title: &'static str,
+    remedy: &'static str,
+) -> Row {
+    Row { code, status, title, remedy }
+}
+
 impl Code {
-    /// The code on the wire, its status, and its title.
-    fn row(self) -> (&'static str, StatusCode, &'static str) {
+    /// Every code, in the order of their statuses.
+    pub(super) const ALL: [Self; 13] = [
+        Self::InvalidParameter,
+        Self::BrokenOff,
+        Self::Unauthorized,
+        Self::Unauthentic,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::TooSlow,
+        Self::Conflict,
+        Self::TooLarge,
+        Self::TooMany,
+        Self::TooManyFailures,
+        Self::Unavailable,
+    ];
+
+    /// The table: code, status, title, and what to do.
+    #[expect(clippy::too_many_lines, reason = "it is the table")]
+    pub(super) const fn row(self) -> Row {
         match self {
-            Self::NotFound => ("not_found", StatusCode::NOT_FOUND, "There is nothing here"),
-            Self::MethodNotAllowed => (
+            Self::InvalidParameter => row(
+                "invalid_parameter",
+                StatusCode::BAD_REQUEST,
+                "A parameter can't be read",
+                "`detail` names the parameter and what is allowed. Put it right; the same request will fail again.",
+            ),
+            Self::BrokenOff => row(
+                "broken_off",
+                StatusCode::BAD_REQUEST,
+                "The body broke off",
+                "Send it again, whole.",
+            ),
+            Self::Unauthorized => row(
+                "unauthorized",
+                StatusCode::UNAUTHORIZED,
+                "A valid key is needed",
+                "Send `Authorization: Bearer KEY` with a key that `callbox keys new` made and that has not expired.",
+            ),
+            Self::Unauthentic => row(
+                "unauthentic",
+                StatusCode::UNAUTHORIZED,
+                "The callback is not authentic",
+                "Compare the vendor's secret with the source's. The callback was kept: once that is put right, read it again.",
+            ),
+            Self::Forbidden => row(
+                "forbidden",
+                StatusCode::FORBIDDEN,
+                "The key may not do this",
+                "Use a key with the scope that `detail` names.",
+            ),
+            Self::NotFound => row(
+                "not_found",
+                StatusCode::NOT_FOUND,
+                "There is nothing here",
+                "Look at the path and the id. What is too old has been removed; what is of a source that the key is not for is not there either.",
+            ),
+            Self::MethodNotAllowed => row(
                 "method_not_allowed",
                 StatusCode::METHOD_NOT_ALLOWED,
                 "This path does not take this method",
+                "Use a method that the header `Allow` names.",
             ),
-            Self::InvalidParameter => {
-                ("invalid_parameter", StatusCode::BAD_REQUEST, "A parameter can't be read")
-            }
-            Self::Unauthorized => {
-                ("unauthorized", StatusCode::UNAUTHORIZED, "A valid key is needed")
-            }
-            Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "The key may not do this"),
-            Self::Unauthentic => {
-                ("unauthentic", StatusCode::UNAUTHORIZED, "The callback is not authentic")
-            }
-            Self::TooSlow => {
-                ("too_slow", StatusCode::REQUEST_TIMEOUT, "The body did not come in time")
-            }
-            Self::TooLarge => ("too_large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
-            Self::BrokenOff => ("broken_off", StatusCode::BAD_REQUEST, "The body broke off"),
-            Self::TooMany => ("too_many", StatusCode::TOO_MANY_REQUESTS, "Too many callbacks"),
-            Self::Conflict => {
-                ("conflict", StatusCode::CONFLICT, "This can't be done as things stand")
-            }
-            Self::Unavailable => {
-                ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "Try again in a moment")
-            }
+            Self::TooSlow => row(
+                "too_slow",
+                StatusCode::REQUEST_TIMEOUT,
+                "The body did not come in time",
+                "Send it again, faster.",
+            ),
+            Self::Conflict => row(
+                "conflict",
+                StatusCode::CONFLICT,
+                "This can't be done as things stand",
+                "`detail` says why. Look at it again; it may have changed by then.",
+            ),
+            Self::TooLarge => row(
+                "too_large",
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "The body is too large",
+                "Send less at a time, or raise the source's `max_body`.",
+            ),
+            Self::TooMany => row(
+                "too_many",
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many callbacks",
+                "Send them again after as many seconds as the header `Retry-After` says, or raise the source's `rate`.",
+            ),
+            Self::TooManyFailures => row(
+                "too_many_failures",
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many wrong keys came from this address",
+                "Put the key right, and wait as many seconds as the header `Retry-After` says.",
+            ),
+            Self::Unavailable => row(
+                "unavailable",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Try again in a moment",
+                "The trouble is on this side and may pass. Try again after as many seconds as the header `Retry-After` says.",
+            ),
         }
     }
+
+    /// Whether it can be of the API; the others are of the vendors' listener alone.
+    pub(super) const fn is_of_the_api(self) -> bool {
+        !matches!(
+            self,
+            Self::BrokenOff | Self::Unauthentic | Self::TooSlow | Self::TooLarge | Self::TooMany
+        )
+    }
+
+    /// An answer with it, for the document.
+    pub(super) fn example(self) -> Value {
+        let row = self.row();
+        let told = ProblemTold {
+            kind: "about:blank",
+            title: row.title,
+            status: row.status.as_u16(),
+            code: row.code,
+            detail: row.remedy,
+        };
+        json!({ "summary": row.title, "value": told })
+    }
+}
+
+/// An error as it is answered: RFC 9457.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(super) struct ProblemTold<'a> {
+    /// Always `about:blank`: go by `code`.
+    #[serde(rename = "type")]
+    kind: &'a str,
+    /// What it is, in a few words; the same for all of one code.
+    title: &'a str,
+    /// The status of the answer.
+    status: u16,
+    /// What it is, for programs.
+    code: &'a str,
+    /// What is wrong with this request, for people.
+    detail: &'a str,
 }
 
 /// An error as it is answered.
@@ -136,21 +268,12 @@ impl fmt::Display for Problem {
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        self.code.row().1
+        self.code.row().status
     }
 
     fn error_response(&self) -> HttpResponse {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            #[serde(rename = "type")]
-            kind: &'a str,
-            title: &'a str,
-            status: u16,
-            code: &'a str,
-            detail: &'a str,
-        }
-        let (code, status, title) = self.code.row();
-        let body = Body {
+        let Row { code, status, title, .. } = self.code.row();
+        let body = ProblemTold {
             kind: "about:blank",
             title,
             status: status.as_u16(),

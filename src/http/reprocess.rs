@@ -1,13 +1,15 @@
 //! `POST /v1/callbacks/{id}/reprocess`: a callback read again with today's adapters, configuration and secrets.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::auth;
+use super::auth::Caller;
+use super::operation::{self, Operation};
+use super::parameters;
 use super::params::Params;
 use super::problem::{Code, Problem};
 use super::room::Room;
-use crate::config::Scope;
 use crate::domain::callback::CallbackOutcome;
 use crate::domain::difference::{self, Difference};
 use crate::domain::event::Event;
@@ -15,19 +17,30 @@ use crate::domain::id::{CallbackId, EventId};
 use crate::receive::Reprocessing;
 use crate::store::{Reread, Revision, StoreError, StoredCallback};
 
+/// A callback read again.
+pub(super) const REPROCESS: Operation =
+    Operation::post("reprocessCallback", "Read a callback again with today's adapters", || {
+        web::to(reprocess)
+    })
+    .takes(&[parameters::DRY_RUN])
+    .answers(&[operation::Answer::json::<Answer<'static>>("What it reads as now.")])
+    .may_refuse(&[Code::Conflict]);
+
 /// `POST /v1/callbacks/{id}/reprocess`; with `?dry_run=true` it says what would become of it, and changes nothing.
-pub(super) async fn reprocess(
+async fn reprocess(
     room: web::Data<Room>,
     request: HttpRequest,
+    caller: Caller,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    auth::require(&room, &request, Scope::Operate)?;
     let mut params = Params::read(request.query_string())?;
     let dry_run = params.word("dry_run", &[("true", true), ("false", false)])?.unwrap_or(false);
     params.end()?;
     let missing = || Problem::missing("callback", &id);
     let wanted: CallbackId = id.parse().map_err(|_| missing())?;
-    let stored = room.store.stored_callback(wanted).await?.ok_or_else(missing)?;
+    let stored = room.store.stored_callback(wanted).await?;
+    let stored = stored.filter(|stored| caller.reach.has(&stored.callback.source));
+    let stored = stored.ok_or_else(missing)?;
     let source = room.config.sources.iter().find(|source| source.name == stored.callback.source);
     let source = source.ok_or_else(|| sourceless(&stored))?;
     let (public_url, now) = (room.public_url(), room.clock.now());
@@ -47,7 +60,8 @@ fn sourceless(stored: &StoredCallback) -> Problem {
 }
 
 /// What came of it, as it is answered. Absent means absent.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Reprocessed")]
 struct Answer<'a> {
     callback: CallbackId,
     was: CallbackOutcome,
@@ -62,7 +76,7 @@ struct Answer<'a> {
 }
 
 /// An event that stands in for another one.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Revised {
     id: EventId,
     replaces: EventId,

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::body::InFlight;
 use super::follow::Gallery;
 use super::health::Health;
+use super::key_uses::KeyUses;
 use super::strangers::Strangers;
+use super::wrong_keys::WrongKeys;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::delivery::Destinations;
@@ -41,6 +43,10 @@ pub struct Room {
     pub(super) strangers: Strangers,
     /// Who follows the events.
     pub(super) gallery: Gallery,
+    /// Who sent wrong keys of late.
+    pub(super) wrong_keys: WrongKeys,
+    /// When each key was used last.
+    pub(super) key_uses: KeyUses,
 }
 
 impl Room {
@@ -56,7 +62,6 @@ impl Room {
         let store = Arc::clone(&receiver.store);
         let (ids, key) = (Arc::clone(&receiver.ids), store.key());
         let (in_flight, strangers) = (InFlight::default(), Strangers::default());
-        let gallery = Gallery::default();
         Self {
             config,
             receiver,
@@ -68,7 +73,9 @@ impl Room {
             health,
             in_flight,
             strangers,
-            gallery,
+            gallery: Gallery::default(),
+            wrong_keys: WrongKeys::default(),
+            key_uses: KeyUses::default(),
         }
     }
 

@@ -1,68 +1,88 @@
 //! Every path in one place.
 
 use actix_web::body::MessageBody;
-use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Resource, Route};
+use actix_web::{HttpRequest, HttpResponse};
 
+use super::operation::{Operation, Verb};
 use super::problem::{Code, Problem};
 use super::{
-    callbacks, conversations, deliveries, destinations, events, health, inbound, messages, metrics,
-    reprocess, sources, stream, trial,
+    callbacks, consumers, conversations, deliveries, destinations, document, events, health,
+    inbound, keys, messages, metrics, reprocess, sources, stats, stream, trial,
 };
+
+/// What a path does.
+type At = (&'static str, &'static [&'static Operation]);
+
+/// The API: for everybody who asks.
+pub(super) const API: &[At] = &[
+    ("/openapi.json", &[&document::DOCUMENT]),
+    ("/docs", &[&document::PAGE]),
+    ("/healthz", &[&health::ALIVE]),
+    ("/readyz", &[&health::READY]),
+    ("/health", &[&health::WHOLE]),
+    ("/metrics", &[&metrics::ALL]),
+    ("/v1/events", &[&events::LIST]),
+    ("/v1/events/stream", &[&stream::OPEN]),
+    ("/v1/events/{id}", &[&events::ONE]),
+    ("/v1/messages", &[&messages::LIST]),
+    ("/v1/messages/{source}/{id:.*}", &[&messages::ONE]),
+    ("/v1/conversations/{source}/{id:.*}", &[&conversations::ONE]),
+    ("/v1/callbacks", &[&callbacks::LIST]),
+    ("/v1/callbacks/{id}", &[&callbacks::ONE]),
+    ("/v1/callbacks/{id}/body", &[&callbacks::BODY]),
+    ("/v1/callbacks/{id}/reprocess", &[&reprocess::REPROCESS]),
+    ("/v1/deliveries", &[&deliveries::LIST]),
+    ("/v1/deliveries/{id}", &[&deliveries::ONE]),
+    ("/v1/deliveries/{id}/retry", &[&deliveries::RETRY]),
+    ("/v1/deliveries/{id}/cancel", &[&deliveries::CANCEL]),
+    ("/v1/destinations", &[&destinations::LIST]),
+    ("/v1/destinations/{name}", &[&destinations::ONE]),
+    ("/v1/destinations/{name}/test", &[&trial::TEST]),
+    ("/v1/destinations/{name}/pause", &[&destinations::PAUSE]),
+    ("/v1/destinations/{name}/resume", &[&destinations::RESUME]),
+    ("/v1/stats", &[&stats::STATS]),
+    ("/v1/consumers", &[&consumers::LIST]),
+    ("/v1/consumers/{name}", &[&consumers::ONE, &consumers::KEEP, &consumers::REMOVE]),
+    ("/v1/consumers/{name}/events", &[&consumers::EVENTS]),
+    ("/v1/consumers/{name}/commit", &[&consumers::COMMIT]),
+    ("/v1/consumers/{name}/seek", &[&consumers::SEEK]),
+    ("/v1/sources", &[&sources::LIST]),
+    ("/v1/sources/{name}", &[&sources::ONE]),
+    ("/v1/keys", &[&keys::LIST]),
+];
 
 /// The vendors' listener. Whatever else comes to it is a push, or was meant to be one: the source is found without a pattern.
 pub(super) fn vendors(config: &mut ServiceConfig) {
-    config
-        .service(at("/healthz", web::get().to(health::alive)))
-        .service(at("/readyz", web::get().to(health::ready)))
-        .default_service(web::to(inbound::push));
+    serve(config, &[("/healthz", &[&health::ALIVE]), ("/readyz", &[&health::READY])]);
+    config.default_service(web::to(inbound::push));
 }
 
-/// The listener for everybody who asks.
+/// The API's listener.
 pub(super) fn api(config: &mut ServiceConfig) {
-    config
-        .service(at("/healthz", web::get().to(health::alive)))
-        .service(at("/readyz", web::get().to(health::ready)))
-        .service(at("/health", web::get().to(health::whole)))
-        .service(at("/metrics", web::get().to(metrics::all)))
-        .service(at("/v1/events", web::get().to(events::list)))
-        .service(at("/v1/events/stream", web::get().to(stream::open)))
-        .service(at("/v1/events/{id}", web::get().to(events::one)))
-        .service(at("/v1/messages", web::get().to(messages::list)))
-        .service(at("/v1/messages/{source}/{id:.*}", web::get().to(messages::one)))
-        .service(at("/v1/conversations/{source}/{id:.*}", web::get().to(conversations::one)))
-        .service(at("/v1/callbacks", web::get().to(callbacks::list)))
-        .service(at("/v1/callbacks/{id}", web::get().to(callbacks::one)))
-        .service(at("/v1/callbacks/{id}/body", web::get().to(callbacks::body)))
-        .service(deed("/v1/callbacks/{id}/reprocess", web::post().to(reprocess::reprocess)))
-        .service(at("/v1/deliveries", web::get().to(deliveries::list)))
-        .service(at("/v1/deliveries/{id}", web::get().to(deliveries::one)))
-        .service(deed("/v1/deliveries/{id}/retry", web::post().to(deliveries::retry)))
-        .service(deed("/v1/deliveries/{id}/cancel", web::post().to(deliveries::cancel)))
-        .service(at("/v1/destinations", web::get().to(destinations::list)))
-        .service(at("/v1/destinations/{name}", web::get().to(destinations::one)))
-        .service(at("/v1/destinations/{name}/test", web::get().to(trial::test)))
-        .service(deed("/v1/destinations/{name}/pause", web::post().to(destinations::pause)))
-        .service(deed("/v1/destinations/{name}/resume", web::post().to(destinations::resume)))
-        .service(at("/v1/sources", web::get().to(sources::list)))
-        .service(at("/v1/sources/{name}", web::get().to(sources::one)))
-        .default_service(web::to(nothing));
+    serve(config, API);
+    config.default_service(web::to(nothing));
 }
 
-/// A path that is asked with `GET`, or with `HEAD` for the answer's head alone.
-fn at(path: &str, route: Route) -> impl HttpServiceFactory + use<> {
-    let wrong = web::to(async |request: HttpRequest| wrong_method(&request, "GET, HEAD"));
-    web::resource(path).route(route).default_service(wrong).wrap(from_fn(head_as_get))
-}
-
-/// A path where something is done, with `POST`.
-fn deed(path: &str, route: Route) -> Resource {
-    let wrong = web::to(async |request: HttpRequest| wrong_method(&request, "POST"));
-    web::resource(path).route(route).default_service(wrong)
+fn serve(config: &mut ServiceConfig, paths: &'static [At]) {
+    for (path, operations) in paths {
+        let mut resource = web::resource(*path);
+        for operation in *operations {
+            resource = resource.route(operation.route());
+        }
+        let resource = resource.default_service(web::to(async |request: HttpRequest| {
+            wrong_method(&request, operations)
+        }));
+        if operations.iter().any(|operation| operation.verb == Verb::Get) {
+            config.service(resource.wrap(from_fn(head_as_get)));
+        } else {
+            config.service(resource);
+        }
+    }
 }
 
 /// A `HEAD` is answered like a `GET`; the server leaves the body out.
@@ -76,10 +96,12 @@ async fn head_as_get(
     next.call(request).await
 }
 
-fn wrong_method(request: &HttpRequest, allowed: &'static str) -> Result<HttpResponse, Problem> {
+fn wrong_method(request: &HttpRequest, operations: &[&Operation]) -> Result<HttpResponse, Problem> {
     let (path, method) = (request.path(), request.method());
+    let allowed: Vec<&str> = operations.iter().map(|operation| operation.verb.allowed()).collect();
+    let allowed = allowed.join(", ");
     let detail = format!("{path} does not take {method}; it takes {allowed}");
-    let allow = HeaderValue::from_static(allowed);
+    let allow = HeaderValue::from_str(&allowed).unwrap_or(HeaderValue::from_static(""));
     Err(Problem::new(Code::MethodNotAllowed, detail).with(header::ALLOW, allow))
 }
 

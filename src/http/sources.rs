@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::auth;
+use super::auth::Caller;
+use super::operation::{Answer, Operation};
 use super::problem::Problem;
 use super::room::Room;
 use super::strangers::Stranger;
@@ -16,46 +18,71 @@ use crate::domain::drift::{Finding, Seen};
 use crate::domain::name::Name;
 use crate::domain::source::Source;
 
+/// All sources.
+pub(super) const LIST: Operation =
+    Operation::get("listSources", "Show what came from each source", || web::to(list)).answers(&[
+        Answer::json::<Everyone<'static>>("All sources, and the requests that came to none."),
+    ]);
+
+/// One source.
+pub(super) const ONE: Operation =
+    Operation::get("getSource", "Show what came from a source", || web::to(one)).answers(&[
+        Answer::json::<Shown<'static>>(
+            "The source. Without the scope `raw`, the token in `push_path` is masked.",
+        ),
+    ]);
+
 /// `GET /v1/sources`, with the requests that came to no source.
-pub(super) async fn list(
-    room: web::Data<Room>,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
-    #[derive(Serialize)]
-    struct Body<'a> {
-        data: Vec<Shown<'a>>,
-        no_source: NoSource,
-    }
-    #[derive(Serialize)]
-    struct NoSource {
-        received: u64,
-        latest: Vec<Stranger>,
-    }
-    auth::require(&room, &request, Scope::Read)?;
-    let raw = auth::has(&room, &request, Scope::Raw);
+async fn list(room: web::Data<Room>, caller: Caller) -> Result<HttpResponse, Problem> {
+    let raw = caller.has(Scope::Raw);
     let mut data = Vec::new();
-    for source in &room.config.sources {
+    let sources = room.config.sources.iter();
+    for source in sources.filter(|source| caller.reach.has(&source.name)) {
         data.push(shown(&room, source, raw).await?);
     }
-    let (received, latest) = room.strangers.seen();
-    Ok(HttpResponse::Ok().json(Body { data, no_source: NoSource { received, latest } }))
+    let no_source = caller.reach.sources().is_none().then(|| {
+        let (received, latest) = room.strangers.seen();
+        NoSource { received, latest }
+    });
+    Ok(HttpResponse::Ok().json(Everyone { data, no_source }))
 }
 
 /// `GET /v1/sources/{name}`.
-pub(super) async fn one(
+async fn one(
     room: web::Data<Room>,
-    request: HttpRequest,
+    caller: Caller,
     name: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    auth::require(&room, &request, Scope::Read)?;
     let source = room.config.sources.iter().find(|source| source.name.as_str() == name.as_str());
+    let source = source.filter(|source| caller.reach.has(&source.name));
     let source = source.ok_or_else(|| Problem::missing("source", &name))?;
-    let raw = auth::has(&room, &request, Scope::Raw);
+    let raw = caller.has(Scope::Raw);
     Ok(HttpResponse::Ok().json(shown(&room, source, raw).await?))
 }
 
+/// All sources as they are answered.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Sources")]
+struct Everyone<'a> {
+    /// The sources.
+    data: Vec<Shown<'a>>,
+    /// Requests to no source; only for who may see everybody's things.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_source: Option<NoSource>,
+}
+
+/// Requests to no source.
+#[derive(Serialize, JsonSchema)]
+struct NoSource {
+    /// How many there were since the start.
+    received: u64,
+    /// The last hundred, newest first.
+    latest: Vec<Stranger>,
+}
+
 /// A source as it is answered.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Source")]
 struct Shown<'a> {
     name: &'a Name,
     vendor: &'a str,
@@ -76,7 +103,8 @@ struct Shown<'a> {
 }
 
 /// Something that the vendor sends and the adapter does not know.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Drift")]
 struct DriftShown {
     #[serde(flatten)]
     finding: Finding,

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use parking_lot::Mutex;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::clock::Time;
@@ -18,7 +19,7 @@ const PATH_MAX: usize = 200;
 pub(super) struct Strangers(Mutex<(u64, VecDeque<Stranger>)>);
 
 /// One request to no source.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(super) struct Stranger {
     at: Time,
     method: String,

@@ -9,14 +9,15 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 
-use super::auth;
+use super::auth::Caller;
 use super::events;
 use super::follow::Follower;
+use super::operation::{Answer, Operation};
 use super::page::{self, List};
+use super::parameters;
 use super::params::Params;
 use super::problem::{Code, Problem};
 use super::room::Room;
-use crate::config::Scope;
 use crate::domain::event::Event;
 use crate::domain::query::{EventFilter, Order, PageRequest, Place};
 use crate::store::StoreError;
@@ -36,14 +37,19 @@ const PIECES_MAX: usize = 1;
 /// What a client is told first: to wait so many milliseconds before it comes again.
 const GREETING: &str = "retry: 2000\n\n";
 
+/// Events as they are committed.
+pub(super) const OPEN: Operation =
+    Operation::get("streamEvents", "Follow events as they are committed", || web::to(open))
+        .takes(&[parameters::EVENTS, parameters::CURSOR]).answers(&[Answer::text("text/event-stream", "Server-sent events: each `data` is an event as JSON, each `id` its cursor. A line that begins with `:` says that nothing is new.")]);
+
 /// `GET /v1/events/stream`: from now on, or from `Last-Event-ID` or `cursor`.
-pub(super) async fn open(
+async fn open(
     room: web::Data<Room>,
     request: HttpRequest,
+    caller: Caller,
 ) -> Result<HttpResponse, Problem> {
-    auth::require(&room, &request, Scope::Read)?;
     let mut params = Params::read(request.query_string())?;
-    let filter = events::filter(&mut params)?;
+    let filter = events::filter(&mut params, &caller)?;
     events::must_be_searchable(&room, &filter)?;
     let cursor = params.text("cursor")?;
     params.end()?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::clock::Time;
@@ -13,7 +14,8 @@ use crate::domain::name::Name;
 use crate::store::{Happening, Story};
 
 /// A message as it is answered in lists. Absent means absent.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Message")]
 pub(super) struct MessageTold<'a> {
     source: &'a Name,
     vendor: &'a str,
@@ -45,7 +47,8 @@ pub(super) struct MessageTold<'a> {
 }
 
 /// A message with all that happened to it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "MessageWithTimeline")]
 pub(super) struct StoryTold<'a> {
     #[serde(flatten)]
     message: MessageTold<'a>,
@@ -55,7 +58,8 @@ pub(super) struct StoryTold<'a> {
 }
 
 /// What one channel reported.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Leg")]
 struct LegTold {
     #[serde(skip_serializing_if = "Option::is_none")]
     channel: Option<Channel>,
@@ -64,15 +68,17 @@ struct LegTold {
 }
 
 /// One thing that happened; `kind` says which of the others is there.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Happening")]
 struct HappeningTold<'a> {
     at: Time,
     #[serde(flatten)]
     what: WhatTold<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
+#[schemars(rename = "WhatHappened")]
 enum WhatTold<'a> {
     Event { event: &'a Event },
     Duplicate { event_id: EventId, callback_id: CallbackId },

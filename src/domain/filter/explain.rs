@@ -1,5 +1,6 @@
 //! What a filter made of an event, condition by condition, for whoever wonders why it was or was not delivered.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -9,7 +10,8 @@ use super::{Bound, Comparison, Field, Filter, Node, Test};
 const SHOWN_MAX: usize = 20;
 
 /// One condition, and how it went.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "FilterClause")]
 pub struct Clause {
     /// Where in the event, such as `data.channel`; empty for the whole of it.
     #[serde(skip_serializing_if = "String::is_empty")]

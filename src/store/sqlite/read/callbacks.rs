@@ -94,7 +94,10 @@ pub(super) fn page(
             .map(|source| some(connection, filter, Some(source), within, (page.order, limit)));
         Ok(merged(page.order, limit, lists.collect::<Result<_, Error>>()?))
     };
-    walk(page, find, |row| one.query_row([row], record).map(|(_, record)| Some(record)))
+    walk(page, find, |row| {
+        let (_, record) = one.query_row([row], record)?;
+        Ok(Some(record).filter(|record| filter.reach.has(&record.callback.source)))
+    })
 }
 
 /// What lets SQLite see that the index of what is not `events` holds all that is asked for.

@@ -63,15 +63,17 @@ pub(super) fn page(
     };
     let bounds = between(connection, Arrivals::Deliveries, filter.since, filter.until)?;
     let sql = format!(
-        "SELECT {DELIVERY_COLUMNS} FROM delivery AS d JOIN event AS e ON e.sequence = d.event WHERE d.id = ?1"
+        "SELECT {DELIVERY_COLUMNS} FROM delivery AS d JOIN event AS e ON e.sequence = d.event
+         WHERE d.id = ?1 AND (?2 IS NULL OR e.source IN (SELECT value FROM json_each(?2)))"
     );
     let mut one = connection.prepare_cached(&sql)?;
+    let reach = filter.reach.sources().map(|names| serde_json::json!(names).to_string());
     let find = |after, limit| {
         some(connection, filter, event, beyond(page.order, after, bounds), (page.order, limit))
     };
     walk(page, find, |row| {
-        let found = one.query_row([row], rows::delivery)?;
-        rows::with_attempts(connection, found).map(Some)
+        let found = one.query_row(params![row, reach], rows::delivery).optional()?;
+        found.map(|found| rows::with_attempts(connection, found)).transpose()
     })
 }
 

@@ -125,7 +125,8 @@ fn some(
 
 /// The part of a filter that the folded state decides.
 fn fits(message: &Message, filter: &MessageFilter) -> bool {
-    filter.vendor.as_ref().is_none_or(|vendor| *vendor == message.vendor)
+    filter.reach.has(&message.source)
+        && filter.vendor.as_ref().is_none_or(|vendor| *vendor == message.vendor)
         && filter.channel.is_none_or(|channel| message.channel == Some(channel))
         && filter.direction.is_none_or(|direction| message.direction == Some(direction))
         && filter

@@ -20,6 +20,7 @@ use crate::domain::name::Name;
 use crate::domain::query::{
     CallbackFilter, DeliveryFilter, EventFilter, MessageFilter, Order, PageRequest, Place,
 };
+use crate::domain::reach::Reach;
 use crate::domain::words::Search;
 
 /// The tables that grow, and what they are called in statements.
@@ -99,14 +100,22 @@ fn ask_everything(connection: &Connection, page: PageRequest) {
     }
     for outcome in [None].into_iter().chain(CallbackOutcome::ALL.map(Some)) {
         for source in [None, Some(name.clone())] {
-            let filter = CallbackFilter { source, outcome, since: time, until: time };
+            let filter =
+                CallbackFilter { source, reach: reach(), outcome, since: time, until: time };
             callbacks::page(connection, &filter, page).unwrap();
         }
     }
     for event in [None, Some(EventId::from_bits(1))] {
         for state in [None].into_iter().chain(DeliveryState::ALL.map(Some)) {
             let destination = Some(name.clone());
-            let filter = DeliveryFilter { destination, state, event, since: time, until: time };
+            let filter = DeliveryFilter {
+                destination,
+                state,
+                event,
+                since: time,
+                until: time,
+                reach: reach(),
+            };
             deliveries::page(connection, &filter, page).unwrap();
         }
     }
@@ -129,6 +138,7 @@ fn event_filters() -> Vec<EventFilter> {
     let all = EventFilter {
         types: vec!["message.*".parse().unwrap()],
         sources: vec!["shop".parse().unwrap()],
+        reach: reach(),
         vendor: text.clone(),
         channel: Some(Channel::Sms),
         direction: Some(Direction::Inbound),
@@ -152,6 +162,7 @@ fn event_filters() -> Vec<EventFilter> {
         EventFilter { client_ref: text.clone(), ..none() },
         EventFilter { words: all.words.clone(), ..none() },
         EventFilter { sources: all.sources.clone(), ..none() },
+        EventFilter { reach: reach(), ..none() },
         EventFilter { message_id: text.clone(), ..none() },
         EventFilter { conversation: text, ..none() },
         EventFilter { since: time, until: time, ..none() },
@@ -166,6 +177,7 @@ fn message_filters() -> Vec<MessageFilter> {
         state: Some(State::Sent),
         stuck_since: time,
         source: Some("shop".parse().unwrap()),
+        reach: reach(),
         vendor: text.clone(),
         conversation: text.clone(),
         phone: text.clone(),
@@ -186,4 +198,9 @@ fn message_filters() -> Vec<MessageFilter> {
     let by_phone = MessageFilter { phone: all.phone.clone(), ..MessageFilter::default() };
     filters.extend([of_conversation, by_phone, all]);
     filters
+}
+
+/// Somebody who may see the things of two sources.
+fn reach() -> Reach {
+    Reach::of(vec!["shop".parse().unwrap(), "desk".parse().unwrap()])
 }

@@ -262,6 +262,9 @@ impl Conditions {
             let words = filter.sources.iter().map(ToString::to_string).collect();
             conditions.one_of("e.source", words);
         }
+        if let Some(sources) = filter.reach.sources() {
+            conditions.one_of("e.source", sources.iter().map(ToString::to_string).collect());
+        }
         let of_message = |column: &str| {
             format!("(SELECT m.{column} FROM message AS m WHERE m.id = e.message) = ?")
         };
