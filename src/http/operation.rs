@@ -90,6 +90,10 @@ pub(super) enum Verb {
     Get,
     /// Does something.
     Post,
+    /// Makes something be as it is asked for.
+    Put,
+    /// Removes something.
+    Delete,
 }
 
 impl Verb {
@@ -98,6 +102,8 @@ impl Verb {
         match self {
             Self::Get => Method::GET,
             Self::Post => Method::POST,
+            Self::Put => Method::PUT,
+            Self::Delete => Method::DELETE,
         }
     }
 
@@ -106,6 +112,8 @@ impl Verb {
         match self {
             Self::Get => "GET, HEAD",
             Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
         }
     }
 }
@@ -149,6 +157,24 @@ impl Operation {
             body: None,
             handler,
         }
+    }
+
+    /// A deed that makes something, for keys with the scope `operate`.
+    pub(super) const fn put(
+        id: &'static str,
+        summary: &'static str,
+        handler: fn() -> Route,
+    ) -> Self {
+        Self { verb: Verb::Put, ..Self::post(id, summary, handler) }
+    }
+
+    /// A deed that removes something, for keys with the scope `operate`.
+    pub(super) const fn delete(
+        id: &'static str,
+        summary: &'static str,
+        handler: fn() -> Route,
+    ) -> Self {
+        Self { verb: Verb::Delete, ..Self::post(id, summary, handler) }
     }
 
     /// The same, for keys with another scope.

@@ -1,10 +1,12 @@
 //! The query parameters that there are: what each means, what is allowed, and an example of it.
 
+use super::stats;
 use crate::domain::callback::CallbackOutcome;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::event::Channel;
 use crate::domain::message::State;
 use crate::domain::query::{LIMIT_DEFAULT, LIMIT_MAX};
+use crate::domain::words::SEARCH_MAX;
 
 /// A query parameter.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +30,8 @@ pub(super) enum Shape {
     Text,
     /// A text in which there are digits.
     Digits,
-    /// Words with a letter or digit in them.
-    Words,
+    /// Words with letters or digits in them, so many characters at the most.
+    Words(usize),
     /// The name of a source, destination or the like.
     Name,
     /// The id of an event.
@@ -89,12 +91,7 @@ fn delivery_states() -> Vec<&'static str> {
 
 /// Of every list: its pages.
 pub(super) const PAGE: &[Param] = &[
-    param(
-        "limit",
-        Shape::Number { least: 1, most: LIMIT_MAX, usual: LIMIT_DEFAULT },
-        "50",
-        "How many items a page has at the most. It may have fewer, and more behind it: go by `next_cursor`.",
-    ),
+    LIMIT_PARAM,
     param(
         "order",
         Shape::Word(orders),
@@ -103,6 +100,16 @@ pub(super) const PAGE: &[Param] = &[
     ),
     CURSOR_PARAM,
 ];
+
+const LIMIT_PARAM: Param = param(
+    "limit",
+    Shape::Number { least: 1, most: LIMIT_MAX, usual: LIMIT_DEFAULT },
+    "50",
+    "How many items a page has at the most. It may have fewer, and more behind it: go by `next_cursor`.",
+);
+
+/// The length of a page alone.
+pub(super) const LIMIT: &[Param] = &[LIMIT_PARAM];
 
 const CURSOR_PARAM: Param = param(
     "cursor",
@@ -164,9 +171,9 @@ pub(super) const EVENTS: &[Param] = &[
     PHONE,
     param(
         "q",
-        Shape::Words,
-        "rye today",
-        "Words that stand in its texts, names or reasons; all of them have to.",
+        Shape::Words(SEARCH_MAX),
+        "rye bread",
+        "Words that it has to have: in its text, captions, names of files and people, reason of a failure, or with these a part of a phone number. Three letters and more are found anywhere in a word, one or two as a word of their own; letter case and accents do not matter.",
     ),
     param("state", Shape::Word(states), "failed", "The state that the event itself reported."),
     SINCE,
@@ -253,6 +260,77 @@ pub(super) const DELIVERIES: &[Param] = &[
 pub(super) const EVENT: &[Param] = &[Param {
     required: true,
     ..param("event", Shape::EventId, "evt_01M2N3P4Q5R6S7T8V9W0X1Y2Z3", "The event's id.")
+}];
+
+/// Which counts.
+pub(super) const STATS: &[Param] = &[
+    param(
+        "by",
+        Shape::Word(stats::by_words),
+        "type",
+        "What is counted, and by what: events by `type` or `source`, callbacks by `outcome` or, by source, `callbacks`; deliveries that have ended by `state` or `destination`; attempts by `attempt`, their outcome. Without it by `type`, or where a `destination` is named by that.",
+    ),
+    param("per", Shape::Word(stats::per_words), "hour", "The length of a bucket, in UTC."),
+    param(
+        "since",
+        Shape::Time,
+        "2026-08-12T09:00:00Z",
+        "From the bucket that this is in. Per minute at most a day in all and two days back; per hour 31 and 62 days; per day 366 and 732.",
+    ),
+    param(
+        "until",
+        Shape::Time,
+        "2026-08-13T00:00:00Z",
+        "Up to the bucket that this is in; now without it.",
+    ),
+    param(
+        "source",
+        Shape::Names,
+        "shop",
+        "Of this source; may stand several times. Not for deliveries and attempts.",
+    ),
+    param(
+        "type",
+        Shape::Globs,
+        "message.*",
+        "Of these types of events; may stand several times. For events alone.",
+    ),
+    param(
+        "destination",
+        Shape::Names,
+        "crm",
+        "Of this destination; may stand several times. For deliveries and attempts alone.",
+    ),
+];
+
+/// Where a consumer begins.
+pub(super) const FROM: &[Param] = &[param(
+    "from",
+    Shape::Text,
+    "beginning",
+    "Where it begins: `now`, `beginning`, an RFC 3339 time of arrival, or a cursor of `/v1/events`. Without it a new one begins now, and one that is there stays where it is.",
+)];
+
+/// Where a consumer is set to.
+pub(super) const TO: &[Param] = &[Param {
+    required: true,
+    ..param(
+        "to",
+        Shape::Text,
+        "beginning",
+        "The new place: `now`, `beginning`, an RFC 3339 time of arrival, or a cursor of `/v1/events`.",
+    )
+}];
+
+/// How far a consumer has come.
+pub(super) const COMMITTED: &[Param] = &[Param {
+    required: true,
+    ..param(
+        "cursor",
+        Shape::Cursor,
+        "AAAAAAAAAAEAAAAAAAAAAA",
+        "The `cursor` of the page that was worked through.",
+    )
 }];
 
 /// Whether it is only tried out.

@@ -11,8 +11,8 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use super::operation::{Operation, Verb};
 use super::problem::{Code, Problem};
 use super::{
-    alarms, callbacks, conversations, deliveries, destinations, document, events, health, inbound,
-    keys, messages, metrics, replays, reprocess, sources, stream, trial,
+    alarms, callbacks, consumers, conversations, deliveries, destinations, document, events,
+    health, inbound, keys, messages, metrics, replays, reprocess, sources, stats, stream, trial,
 };
 
 /// What a path does.
@@ -50,6 +50,12 @@ pub(super) const API: &[At] = &[
     ("/v1/destinations/{name}/test", &[&trial::TEST]),
     ("/v1/destinations/{name}/pause", &[&destinations::PAUSE]),
     ("/v1/destinations/{name}/resume", &[&destinations::RESUME]),
+    ("/v1/stats", &[&stats::STATS]),
+    ("/v1/consumers", &[&consumers::LIST]),
+    ("/v1/consumers/{name}", &[&consumers::ONE, &consumers::KEEP, &consumers::REMOVE]),
+    ("/v1/consumers/{name}/events", &[&consumers::EVENTS]),
+    ("/v1/consumers/{name}/commit", &[&consumers::COMMIT]),
+    ("/v1/consumers/{name}/seek", &[&consumers::SEEK]),
     ("/v1/sources", &[&sources::LIST]),
     ("/v1/sources/{name}", &[&sources::ONE]),
     ("/v1/keys", &[&keys::LIST]),

@@ -4,6 +4,7 @@
 
 mod alarms;
 mod backlog;
+mod consumers;
 mod indexing;
 mod replays;
 mod reread;
@@ -15,6 +16,7 @@ pub use alarms::{AlarmEvent, Alarms};
 use async_trait::async_trait;
 pub use backlog::{Backlog, Backlogs, Ended, ExpireStep, Expired, JoinStep, Joining};
 use bytes::Bytes;
+pub use consumers::{Consumers, Keeping, Moved, Start};
 pub use indexing::{Indexed, Indexing};
 pub use replays::{Counted, HandStep, Replays};
 pub use reread::{NewReading, Reread, Revision, StoredCallback};
@@ -33,11 +35,18 @@ use crate::domain::query::{
     CallbackFilter, DeliveryFilter, EventFilter, MessageFilter, Page, PageRequest,
 };
 use crate::domain::source::Quota;
+use crate::domain::stats::{Counts, StatsFilter};
 
 /// Everything a store does.
-pub trait Store: Intake + Outbox + Backlogs + Replays + Alarms + Questions + Upkeep {}
+pub trait Store:
+    Intake + Outbox + Backlogs + Replays + Alarms + Consumers + Questions + Upkeep
+{
+}
 
-impl<S: Intake + Outbox + Backlogs + Replays + Alarms + Questions + Upkeep> Store for S {}
+impl<S: Intake + Outbox + Backlogs + Replays + Alarms + Consumers + Questions + Upkeep> Store
+    for S
+{
+}
 
 /// Why a step did not happen. Whatever it says, nothing of the step is in the store.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -275,6 +284,9 @@ pub trait Questions: Send + Sync {
     /// What came in from a source so far.
     async fn intake_of(&self, source: &Name) -> Result<SourceCounts, StoreError>;
 
+    /// The counts of each bucket that has any.
+    async fn counts(&self, filter: StatsFilter) -> Result<Counts, StoreError>;
+
     /// All drift that is remembered, with the source that it is of.
     async fn drift(&self) -> Result<Vec<(Name, Finding, Seen)>, StoreError>;
 }
@@ -351,6 +363,10 @@ pub trait Upkeep: Send + Sync {
     /// Makes the next events findable by phone and reference and, unless nobody wants that, by their words: a bounded step. What it has
     /// not come to yet is found all the same.
     async fn index(&self, with_words: bool, limit: usize) -> Result<Indexed, StoreError>;
+
+    /// Moves some of the counts that are old into longer buckets, and removes those that are older than all of them; whether there
+    /// are more.
+    async fn thin_counts(&self, now: Time) -> Result<bool, StoreError>;
 
     /// Gives some of the room that removed things took back to the disk. Whether there is more to give.
     async fn shrink(&self) -> Result<bool, StoreError>;

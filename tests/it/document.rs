@@ -203,6 +203,13 @@ async fn what_is_answered_is_what_the_document_says() {
         one("/v1/sources", "/v1/sources".to_owned()),
         one("/v1/sources/{name}", "/v1/sources/desk".to_owned()),
         one("/v1/keys", "/v1/keys".to_owned()),
+        one("/v1/stats", "/v1/stats".to_owned()),
+        one("/v1/stats", "/v1/stats?by=state&per=day".to_owned()),
+        one("/v1/stats", "/v1/stats?by=type&destination=crm".to_owned()),
+        one("/v1/consumers", "/v1/consumers".to_owned()),
+        one("/v1/consumers/{name}", "/v1/consumers/team".to_owned()),
+        one("/v1/consumers/{name}", "/v1/consumers/nobody".to_owned()),
+        one("/v1/consumers/{name}/events", "/v1/consumers/team/events?limit=2".to_owned()),
         one("/health", "/health".to_owned()),
         one("/healthz", "/healthz".to_owned()),
         one("/readyz", "/readyz".to_owned()),
@@ -211,6 +218,17 @@ async fn what_is_answered_is_what_the_document_says() {
         one("/docs", "/docs".to_owned()),
     ];
     let mut judged = BTreeSet::new();
+    // Made, and then changed.
+    for (method, status) in [("PUT", 201), ("PUT", 200), ("DELETE", 200), ("PUT", 201)] {
+        let target = "/v1/consumers/team?type=message.*&from=beginning";
+        let target = if method == "PUT" { target } else { "/v1/consumers/team" };
+        let answer = callbox.ask_with(method, target, &[]).await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+        document.judge(method, "/v1/consumers/{name}", &answer);
+        judged.insert(format!("{method} /v1/consumers/{{name}}"));
+    }
+    let next = callbox.json("/v1/consumers/team/events?limit=1").await;
+    let next = next["cursor"].as_str().unwrap();
     for (path, target) in &targets {
         let answer = callbox.ask(target).await;
         document.judge("GET", path, &answer);
@@ -229,6 +247,10 @@ async fn what_is_answered_is_what_the_document_says() {
         ),
         ("/v1/deliveries/{id}/retry", format!("/v1/deliveries/{delivery}/retry")),
         ("/v1/deliveries/{id}/cancel", format!("/v1/deliveries/{waiting}/cancel")),
+        ("/v1/consumers/{name}/commit", format!("/v1/consumers/team/commit?cursor={next}")),
+        ("/v1/consumers/{name}/commit", "/v1/consumers/team/commit".to_owned()),
+        ("/v1/consumers/{name}/seek", "/v1/consumers/team/seek?to=now".to_owned()),
+        ("/v1/consumers/{name}/commit", format!("/v1/consumers/team/commit?cursor={next}")),
         ("/v1/destinations/{name}/pause", "/v1/destinations/crm/pause".to_owned()),
         ("/v1/destinations/{name}/resume", "/v1/destinations/crm/resume".to_owned()),
     ];

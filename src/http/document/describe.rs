@@ -7,7 +7,6 @@ use serde_json::{Map, Value, json};
 use super::components::Components;
 use super::shapes;
 use crate::domain::id::{CallbackId, DeliveryId, EventId, ReplayId};
-use crate::domain::words::SEARCH_MAX;
 use crate::http::operation::{Answer, Body, Operation};
 use crate::http::parameters::{Param, Shape};
 use crate::http::problem::{Code, ProblemTold};
@@ -117,10 +116,10 @@ fn schema(shape: Shape) -> Value {
     const NAME: &str = "^[a-z][a-z0-9_-]{0,63}$";
     match shape {
         Shape::Text => json!({ "type": "string", "minLength": 1 }),
-        Shape::Digits => json!({ "type": "string", "pattern": "[0-9]" }),
-        Shape::Words => {
-            json!({ "type": "string", "pattern": "[A-Za-z0-9]", "maxLength": SEARCH_MAX })
+        Shape::Words(most) => {
+            json!({ "type": "string", "pattern": "[\\p{L}\\p{N}]", "maxLength": most })
         }
+        Shape::Digits => json!({ "type": "string", "pattern": "[0-9]" }),
         Shape::Name => json!({ "type": "string", "pattern": NAME }),
         Shape::Names => json!({ "type": "array", "items": { "type": "string", "pattern": NAME } }),
         Shape::EventId => id(EventId::PREFIX),

@@ -20,6 +20,7 @@ const STEPS: &[&str] = &[
     steps::FOUND_BY,
     steps::REPLAYS,
     steps::ALARMS,
+    steps::COUNTS,
 ];
 
 /// The `user_version` of today's tables.
