@@ -20,7 +20,7 @@ use crate::domain::drift::{Finding, Seen, findings as drift_of};
 use crate::domain::event::{Draft, EventType, TimeBasis};
 use crate::domain::id::{CallbackId, DeliveryId, EventId, IdMaker};
 use crate::domain::source::Source;
-use crate::store::{Appended, Intake, Kept, NewCallback, NewEvent, StoreError};
+use crate::store::{Appended, Intake, Kept, NewCallback, NewDelivery, NewEvent, StoreError};
 use crate::vendor::{self, Authentic, EVENTS_MAX, Reading, authenticity};
 
 /// What takes callbacks in.
@@ -110,8 +110,10 @@ impl<S: Intake + ?Sized> Receiver<S> {
                 destination.wants(draft.kind, &source.name, draft.data.channel)
             });
             let deliveries = wanted
-                .map(|destination| {
-                    (DeliveryId::from_bits(self.ids.next(at)), destination.name.clone())
+                .map(|destination| NewDelivery {
+                    id: DeliveryId::from_bits(self.ids.next(at)),
+                    destination: destination.name.clone(),
+                    order: destination.order,
                 })
                 .collect();
             let id = EventId::from_bits(self.ids.next(at));
@@ -163,7 +165,7 @@ fn new_event(
     source: &Source,
     id: EventId,
     draft: Draft,
-    deliveries: Vec<(DeliveryId, crate::domain::name::Name)>,
+    deliveries: Vec<NewDelivery>,
 ) -> Result<NewEvent, serde_json::Error> {
     let data = serde_json::to_string(&draft.data)?;
     let extra = if draft.data.extra.is_empty() {

@@ -16,6 +16,7 @@ use crate::domain::destination::{Destination, Format};
 use crate::domain::event::Channel;
 use crate::domain::glob::Glob;
 use crate::domain::name::Name;
+use crate::domain::order::{OnExhausted, OrderedBy};
 use crate::domain::retry::RetrySchedule;
 
 /// An attempt's deadline unless told otherwise, and its bounds.
@@ -26,6 +27,13 @@ const TIMEOUT_MAX: Duration = Duration::from_mins(1);
 /// Attempts at a time unless told otherwise, and the most.
 const CONCURRENCY: usize = 8;
 const CONCURRENCY_MAX: usize = 256;
+
+/// What can be wanted one after the other.
+const ORDERS: [(&str, Option<OrderedBy>); 3] = [
+    ("none", None),
+    ("message", Some(OrderedBy::Message)),
+    ("conversation", Some(OrderedBy::Conversation)),
+];
 
 /// The most waits in `retry`, and the longest.
 const WAITS_MAX: usize = 64;
@@ -64,6 +72,8 @@ fn destination(
         .as_ref()
         .map_or(Some(TIMEOUT), |text| judge.duration(text, TIMEOUT_MIN, TIMEOUT_MAX));
     let max_concurrency = concurrency(raw.max_concurrency.as_ref(), judge);
+    let order = raw.order.as_ref().map_or(Some(None), |text| judge.word(text, &ORDERS));
+    let on_exhausted = on_exhausted(raw.on_exhausted.as_ref(), judge);
     let retry = retry(name, raw.retry.as_deref(), judge);
     let allow_subnets = judge.each(&raw.allow_subnets, Judge::read::<ipnet::IpNet>);
     kept_promises?;
@@ -78,6 +88,8 @@ fn destination(
         format: format?,
         timeout: timeout?,
         max_concurrency: max_concurrency?,
+        order: order?,
+        on_exhausted: on_exhausted?,
         retry: retry?,
         enabled: raw.enabled.unwrap_or(true),
         allow_subnets: allow_subnets?,
@@ -86,18 +98,6 @@ fn destination(
 
 /// Keys that would promise what this release does not do.
 fn promises(raw: &RawDestination, judge: &mut Judge<'_>) -> Option<()> {
-    let order = match &raw.order {
-        Some(order) if order.get_ref() != "none" => match order.get_ref().as_str() {
-            "message" | "conversation" => judge.refuse(
-                order,
-                "ordered deliveries are not supported yet; \"none\" is what there is",
-            ),
-            other => {
-                judge.refuse(order, format!("`{other}` is not an order; \"none\" is what there is"))
-            }
-        },
-        Some(_) | None => Some(()),
-    };
     let from = match &raw.from {
         Some(from) if from.get_ref() != &Value::String("now".to_owned()) => {
             judge.refuse(from, "starting anywhere but \"now\" is not supported yet; `callbox replay --events` hands older events out")
@@ -110,7 +110,7 @@ fn promises(raw: &RawDestination, judge: &mut Judge<'_>) -> Option<()> {
         judge.not_yet(raw.backlog_max_age.as_ref(), "bounding a backlog's age is"),
         judge.not_yet(raw.backlog_max_events.as_ref(), "bounding a backlog's size is"),
     ];
-    order.and(from).and(others.into_iter().collect())
+    from.and(others.into_iter().collect())
 }
 
 fn events(list: Option<&Spanned<Vec<Text>>>, judge: &mut Judge<'_>) -> Option<Vec<Glob>> {
@@ -147,6 +147,12 @@ fn format(text: Option<&Text>, judge: &mut Judge<'_>) -> Option<Format> {
     const FORMATS: [(&str, Format); 3] =
         [("event", Format::Event), ("cloudevents", Format::CloudEvents), ("raw", Format::Raw)];
     text.map_or(Some(Format::default()), |text| judge.word(text, &FORMATS))
+}
+
+fn on_exhausted(text: Option<&Text>, judge: &mut Judge<'_>) -> Option<OnExhausted> {
+    const WORDS: [(&str, OnExhausted); 2] =
+        [("block", OnExhausted::Block), ("skip", OnExhausted::Skip)];
+    text.map_or(Some(OnExhausted::default()), |text| judge.word(text, &WORDS))
 }
 
 fn concurrency(number: Option<&Spanned<usize>>, judge: &mut Judge<'_>) -> Option<usize> {

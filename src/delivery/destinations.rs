@@ -15,6 +15,7 @@ use crate::domain::delivery::Outcome;
 use crate::domain::destination::Destination;
 use crate::domain::fairness::Demand;
 use crate::domain::name::Name;
+use crate::domain::order::OnExhausted;
 use crate::random::Random;
 use crate::store::{Outbox, StoreError};
 
@@ -160,6 +161,12 @@ impl Lane {
         let (held_until, latest) = (Duration::ZERO, Latest::default());
         let condition = Condition { paused, breaker, held_until, in_flight: 0, latest };
         Self { destination, sender, condition: Mutex::new(condition) }
+    }
+
+    /// Whether an exhausted delivery holds up those behind it.
+    pub(super) fn blocks(&self) -> bool {
+        let Destination { order, on_exhausted, .. } = &self.destination;
+        order.is_some() && *on_exhausted == OnExhausted::Block
     }
 
     pub(super) fn room(&self, now: Duration) -> Room {

@@ -8,6 +8,7 @@ use url::Url;
 use super::event::{Channel, EventType};
 use super::glob::Glob;
 use super::name::Name;
+use super::order::{OnExhausted, OrderedBy};
 use super::retry::RetrySchedule;
 use super::secret::Secret;
 
@@ -34,6 +35,10 @@ pub struct Destination {
     pub timeout: Duration,
     /// The most attempts at a time.
     pub max_concurrency: usize,
+    /// What it wants to get one after the other; `None`: nothing.
+    pub order: Option<OrderedBy>,
+    /// What an exhausted delivery does to those behind it, where there is an order.
+    pub on_exhausted: OnExhausted,
     /// When failures are tried again.
     pub retry: RetrySchedule,
     /// Whether it gets deliveries at all.

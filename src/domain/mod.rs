@@ -17,6 +17,7 @@ pub mod mapping;
 pub mod message;
 pub mod message_part;
 pub mod name;
+pub mod order;
 pub mod query;
 pub mod reread;
 pub mod retry;

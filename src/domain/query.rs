@@ -136,4 +136,6 @@ pub struct DeliveryFilter {
     pub state: Option<DeliveryState>,
     /// Its event.
     pub event: Option<EventId>,
+    /// Whether it is exhausted, and those behind it in its line wait for an operator.
+    pub blocking: Option<bool>,
 }

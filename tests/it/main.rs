@@ -18,6 +18,7 @@ mod durable;
 mod follow;
 mod messages;
 mod operate;
+mod order;
 mod receive;
 mod refuse;
 mod replay;

@@ -118,7 +118,7 @@ async fn a_claim_takes_what_is_due_longest_first_and_nobody_takes_it_again() {
         assert_eq!(shelf.store.next_due(&crm()).await.unwrap(), None);
         let backlog = shelf.store.backlog(&crm()).await.unwrap();
         let made = shelf.now().before(SECOND);
-        assert_eq!(backlog, Backlog { waiting: 3, oldest_pending_at: Some(made) });
+        assert_eq!(backlog, Backlog { waiting: 3, oldest_pending_at: Some(made), blocked: 0 });
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::domain::destination::Format;
+use crate::domain::order::OnExhausted;
 use crate::domain::retry::RetrySchedule;
 use crate::domain::secret::Secret;
 
@@ -101,6 +102,8 @@ fn destination(url: &str) -> Destination {
         format: Format::Event,
         timeout: Duration::from_secs(20),
         max_concurrency: 8,
+        order: None,
+        on_exhausted: OnExhausted::default(),
         retry: RetrySchedule::default(),
         enabled: true,
         allow_subnets: vec!["127.0.0.0/8".parse().unwrap()],

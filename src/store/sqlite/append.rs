@@ -5,7 +5,7 @@ use rusqlite::{Connection, Error, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use super::rows::{self, basis_word};
-use super::{Patience, SqliteStore, drift, reread, tally};
+use super::{Patience, SqliteStore, drift, line, reread, tally};
 use crate::clock::Time;
 use crate::domain::callback::{Callback, CallbackOutcome};
 use crate::domain::event::FoldedNote;
@@ -107,8 +107,8 @@ pub(super) fn append_events(
                     origin.callback.received_at.as_millis()
                 ])?;
         } else {
-            let sequence = insert_event(connection, origin, event, false)?;
-            insert_deliveries(connection, origin, sequence, event)?;
+            let (sequence, message) = insert_event(connection, origin, event, false)?;
+            insert_deliveries(connection, origin, sequence, message.as_ref(), event)?;
             appended.events.push(event.id);
             appended.deliveries += event.deliveries.len();
         }
@@ -133,17 +133,18 @@ pub(super) fn find(
     .optional()
 }
 
-/// Inserts an event and folds it into its message; its sequence. It is a revision if it stands in for another one, or if another
+/// Inserts an event and folds it into its message; its sequence and that message. It is a revision if it stands in for another one, or if another
 /// one has its key.
 pub(super) fn insert_event(
     connection: &Connection,
     origin: Origin<'_>,
     event: &NewEvent,
     revises: bool,
-) -> Result<i64, Error> {
+) -> Result<(i64, Option<Message>), Error> {
     let Origin { callback, entered } = origin;
     let folded = fold(connection, callback, event)?;
-    let (message, note) = folded.map_or((None, None), |(message, note)| (Some(message), note));
+    let message = folded.as_ref().map(|folded| folded.row);
+    let note = folded.as_ref().and_then(|folded| folded.note);
     let draft = &event.draft;
     // The unique key is the last word on what is a repetition: a second one is an error here, and the callback is refused.
     connection
@@ -174,7 +175,7 @@ pub(super) fn insert_event(
             revises,
             callback.received_at.as_millis(),
         ])?;
-    Ok(connection.last_insert_rowid())
+    Ok((connection.last_insert_rowid(), folded.map(|folded| folded.message)))
 }
 
 /// Makes an event due for everyone who wants it.
@@ -182,29 +183,41 @@ fn insert_deliveries(
     connection: &Connection,
     origin: Origin<'_>,
     sequence: i64,
+    about: Option<&Message>,
     event: &NewEvent,
 ) -> Result<(), Error> {
     let mut insert = connection.prepare_cached(
         "INSERT INTO delivery (uid, event, destination, state, made_ms, due_ms, cause)
          VALUES (?1, ?2, ?3, 'pending', ?4, ?4, 'schedule')",
     )?;
-    for (id, destination) in &event.deliveries {
+    for delivery in &event.deliveries {
+        if line::queue_up(connection, origin, sequence, about, delivery)? {
+            continue;
+        }
         insert.execute(params![
-            id.to_bytes(),
+            delivery.id.to_bytes(),
             sequence,
-            destination.as_str(),
+            delivery.destination.as_str(),
             origin.entered.as_millis()
         ])?;
     }
     Ok(())
 }
 
-/// Folds an event into its message; the message's row, and its state if it has one.
+/// A message with one more event folded in.
+struct Folded {
+    row: i64,
+    /// What is noted on the event, if the message has a state.
+    note: Option<FoldedNote>,
+    message: Message,
+}
+
+/// Folds an event into its message.
 fn fold(
     connection: &Connection,
     callback: &Callback,
     event: &NewEvent,
-) -> Result<Option<(i64, Option<FoldedNote>)>, Error> {
+) -> Result<Option<Folded>, Error> {
     let Some(fresh) = Message::about(&callback.source, &event.draft) else { return Ok(None) };
     let instance = fresh.instance.clone().unwrap_or_default();
     let known = connection
@@ -218,7 +231,8 @@ fn fold(
     message.fold(&event.draft, callback.received_at);
     let state = message.state();
     let row = write_message(connection, row, &message, &instance)?;
-    Ok(Some((row, state.map(|state| FoldedNote { state, changed: before != Some(state) }))))
+    let note = state.map(|state| FoldedNote { state, changed: before != Some(state) });
+    Ok(Some(Folded { row, note, message }))
 }
 
 pub(super) fn write_message(

@@ -7,6 +7,7 @@ mod deliver;
 mod drift;
 mod filesystem;
 mod inspect;
+mod line;
 mod open;
 mod read;
 mod readers;

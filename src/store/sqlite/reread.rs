@@ -237,7 +237,7 @@ fn replace(
     let before = earlier.message.map(|row| state(connection, row)).transpose()?.flatten();
     let (sequence, id) = match known {
         Some(known) => known,
-        None => (insert_event(connection, origin, event, true)?, event.id),
+        None => (insert_event(connection, origin, event, true)?.0, event.id),
     };
     connection
         .prepare_cached("UPDATE event SET replaced_by = NULL WHERE sequence = ?1")?

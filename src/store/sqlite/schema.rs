@@ -4,13 +4,14 @@ use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::line;
 use super::open::OpenError;
 
 /// `application_id` of our files: "cbox" in ASCII.
 pub(super) const APPLICATION_ID: i32 = 0x6362_6f78;
 
 /// The steps, oldest first: step n leads from `user_version` n to n + 1. They are never changed, only added to.
-const STEPS: [&str; 2] = [FIRST, SECOND];
+const STEPS: [&str; 3] = [FIRST, SECOND, line::STEP];
 
 /// The `user_version` of today's tables.
 const TODAY: usize = STEPS.len();

@@ -13,11 +13,14 @@ use callbox::domain::destination::{Destination, Format};
 use callbox::domain::event::{Data, Draft, EventType, MessagePart, TimeBasis, When};
 use callbox::domain::id::{CallbackId, DeliveryId, EventId, IdMaker};
 use callbox::domain::name::Name;
+use callbox::domain::order::OnExhausted;
 use callbox::domain::retry::RetrySchedule;
 use callbox::domain::secret::Secret;
 use callbox::random::Random;
 use callbox::store::sqlite::SqliteStore;
-use callbox::store::{Intake, Kept, NewCallback, NewEvent, Outbox, Questions, Store, Upkeep};
+use callbox::store::{
+    Intake, Kept, NewCallback, NewDelivery, NewEvent, Outbox, Questions, Store, Upkeep,
+};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -93,7 +96,7 @@ impl House {
             },
             key: id.to_be_bytes(),
             digest: [0; 16],
-            deliveries: ours.iter().copied().zip(to.iter().map(|name| name_of(name))).collect(),
+            deliveries: ours.iter().zip(to).map(|(id, name)| self.duty(*id, name)).collect(),
         };
         let head = Head {
             method: "POST".to_owned(),
@@ -119,6 +122,13 @@ impl House {
             .await
             .unwrap();
         ours
+    }
+
+    /// The duty to hand an event to this destination, as it is configured.
+    fn duty(&self, id: DeliveryId, name: &str) -> NewDelivery {
+        let configured = self.configured.iter().find(|known| known.name.as_str() == name);
+        let order = configured.and_then(|destination| destination.order);
+        NewDelivery { id, destination: name_of(name), order }
     }
 
     /// Works until nothing is due.
@@ -187,6 +197,8 @@ pub(crate) fn destination(name: &str, url: &str) -> Destination {
         format: Format::Event,
         timeout: 30 * SECOND,
         max_concurrency: 4,
+        order: None,
+        on_exhausted: OnExhausted::Block,
         retry: RetrySchedule(vec![10 * SECOND, 100 * SECOND]),
         enabled: true,
         allow_subnets: vec!["127.0.0.0/8".parse().unwrap()],

@@ -57,6 +57,7 @@ pub(super) fn page(
         "SELECT {DELIVERY_COLUMNS} FROM delivery AS d JOIN event AS e ON e.sequence = d.event
          WHERE d.id {comparison} ?1
            AND (?3 IS NULL OR d.destination = ?3) AND (?4 IS NULL OR d.state = ?4) AND (?5 IS NULL OR e.uid = ?5)
+           AND (?6 IS NULL OR (d.order_key IS NOT NULL AND d.state = 'exhausted') = ?6)
          ORDER BY d.id {order} LIMIT ?2"
     );
     let mut statement = connection.prepare_cached(&sql)?;
@@ -67,8 +68,10 @@ pub(super) fn page(
     );
     walk(page, |after, limit| {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let found = statement
-            .query_map(params![after, limit, destination, state, event], rows::delivery)?;
+        let found = statement.query_map(
+            params![after, limit, destination, state, event, filter.blocking],
+            rows::delivery,
+        )?;
         found
             .map(|found| {
                 let found = found?;
@@ -84,11 +87,14 @@ pub(super) fn backlog(connection: &Connection, destination: &Name) -> Result<Bac
                     + (SELECT count(*) FROM delivery WHERE destination = ?1 AND state = 'in_flight'),
                       (SELECT min(made_ms) FROM delivery
                        WHERE id IN ((SELECT min(id) FROM delivery WHERE destination = ?1 AND state = 'pending'),
-                                    (SELECT min(id) FROM delivery WHERE destination = ?1 AND state = 'in_flight')))";
+                                    (SELECT min(id) FROM delivery WHERE destination = ?1 AND state = 'in_flight'))),
+                      (SELECT count(*) FROM delivery
+                       WHERE destination = ?1 AND order_key IS NOT NULL AND state = 'exhausted')";
     connection.prepare_cached(sql)?.query_row([destination.as_str()], |row| {
         Ok(Backlog {
             waiting: u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0),
             oldest_pending_at: row.get::<_, Option<i64>>(1)?.map(Time::from_millis),
+            blocked: u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0),
         })
     })
 }
