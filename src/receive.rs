@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::{Notify, watch};
 
@@ -17,7 +18,7 @@ use crate::clock::Time;
 use crate::domain::callback::{Callback, CallbackOutcome};
 use crate::domain::destination::Destination;
 use crate::domain::drift::{Finding, Seen, findings as drift_of};
-use crate::domain::event::{Draft, EventType, TimeBasis};
+use crate::domain::event::{Draft, Event, EventType, TimeBasis};
 use crate::domain::id::{CallbackId, DeliveryId, EventId, IdMaker};
 use crate::domain::source::Source;
 use crate::store::{Appended, Intake, Kept, NewCallback, NewDelivery, NewEvent, StoreError};
@@ -104,25 +105,47 @@ impl<S: Intake + ?Sized> Receiver<S> {
             }
             Reading::Quarantine(reason) => return Kept::Quarantined(reason),
         };
+        let callback = callback.callback();
         let events = drafts.into_iter().map(|draft| {
-            let wanted = self.destinations.iter();
-            let wanted = wanted.filter(|destination| {
-                destination.wants(draft.kind, &source.name, draft.data.channel)
-            });
-            let deliveries = wanted
-                .map(|destination| NewDelivery {
-                    id: DeliveryId::from_bits(self.ids.next(at)),
-                    destination: destination.name.clone(),
-                    order: destination.order,
-                })
-                .collect();
             let id = EventId::from_bits(self.ids.next(at));
+            let deliveries = self.choose(source, callback, id, &draft, at);
             new_event(source, id, draft, deliveries)
         });
         match events.collect::<Result<_, serde_json::Error>>() {
             Ok(events) => Kept::Events(events),
             Err(error) => Kept::Quarantined(format!("its events could not be written: {error}")),
         }
+    }
+
+    /// Who is to get an event. What filters look at is made only where there is one, and once for all of them.
+    fn choose(
+        &self,
+        source: &Source,
+        callback: &Callback,
+        id: EventId,
+        draft: &Draft,
+        at: Time,
+    ) -> Vec<NewDelivery> {
+        let mut filtered: Option<Value> = None;
+        let mut deliveries = Vec::new();
+        for destination in self.destinations.iter() {
+            if !destination.wants(draft.kind, &source.name, draft.data.channel) {
+                continue;
+            }
+            if let Some(filter) = &destination.filter {
+                let event = filtered
+                    .get_or_insert_with(|| before_commit(callback, id, draft).as_filtered());
+                if !filter.matches(event) {
+                    continue;
+                }
+            }
+            deliveries.push(NewDelivery {
+                id: DeliveryId::from_bits(self.ids.next(at)),
+                destination: destination.name.clone(),
+                order: destination.order,
+            });
+        }
+        deliveries
     }
 
     /// The callback as it is kept: what vendors prove themselves with is there as keyed hashes alone.
@@ -158,6 +181,24 @@ fn read(source: &Source, callback: Authentic<'_>) -> Reading {
         tracing::error!(source.name = %source.name, callback.id = %id, "the adapter panicked; please report this callback");
         Reading::Quarantine("the adapter panicked: a bug of callbox's".to_owned())
     })
+}
+
+/// The event as far as it is known before its commit.
+fn before_commit(callback: &Callback, id: EventId, draft: &Draft) -> Event {
+    Event {
+        id,
+        sequence: 0,
+        kind: draft.kind,
+        source: callback.source.clone(),
+        subject: draft.subject.clone(),
+        when: draft.when,
+        received_at: callback.received_at,
+        callback_id: Some(callback.id),
+        revised: false,
+        replaced_by: None,
+        folded: None,
+        data: draft.data.clone(),
+    }
 }
 
 /// An event with the two hashes that tell a repetition: of the vendor's key, and of what it says.

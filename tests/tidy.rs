@@ -5,6 +5,8 @@
     reason = "a test program: what can't be read or is out of shape fails it"
 )]
 
+#[path = "tidy/basis.rs"]
+mod basis;
 #[path = "tidy/source.rs"]
 mod source;
 

@@ -1,11 +1,13 @@
-//! `callbox destinations`: how each one stands; pausing and resuming one.
+//! `callbox destinations`: how each one stands; pausing and resuming one; trying an event out on one.
+
+mod trial;
 
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::asking::{Asking, print};
+use super::asking::{self, Asking, print};
 use super::table::{self, Table, at, plain, time};
 use super::target::ApiArgs;
 use crate::domain::name::Name;
@@ -26,6 +28,8 @@ enum Command {
     Pause(OneArgs),
     /// Go on
     Resume(OneArgs),
+    /// Show whether it wants an event, and why; sends nothing
+    Test(TestArgs),
 }
 
 #[derive(Debug, Args)]
@@ -45,6 +49,20 @@ struct OneArgs {
     list: ListArgs,
 }
 
+#[derive(Debug, Args)]
+struct TestArgs {
+    /// The destination's name
+    name: Name,
+    /// The event's id
+    #[arg(long, value_name = "ID")]
+    event: String,
+    /// Print the API's answer
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    api: ApiArgs,
+}
+
 /// Shows or does what was asked for.
 pub async fn run(args: DestinationsArgs) -> anyhow::Result<ExitCode> {
     let path = |name: &Name, order: &str| format!("/v1/destinations/{name}/{order}");
@@ -61,6 +79,11 @@ pub async fn run(args: DestinationsArgs) -> anyhow::Result<ExitCode> {
         Some(Command::Resume(one)) => {
             let destination = Asking::of(&one.list.api)?.post(&path(&one.name, "resume")).await?;
             shown(&one.list, &[destination])
+        }
+        Some(Command::Test(args)) => {
+            let path = asking::at(&path(&args.name, "test"), &vec![("event", args.event)], None);
+            let answer = Asking::of(&args.api)?.get(&path).await?;
+            print(args.json, [&answer], || trial::told(&answer))
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use toml::{Spanned, Value};
 
+use super::filter::filter;
 use super::headers::own_headers;
 use super::judge::Judge;
 use super::mistakes::did_you_mean;
@@ -64,6 +65,7 @@ fn destination(
     let events = events(raw.events.as_ref(), judge);
     let wanted = judge.each(&raw.sources, |judge, text| known_source(text, sources, judge));
     let channels = judge.each(&raw.channels, |judge, text| channel(text, judge));
+    let filter = filter(raw.filter.as_ref(), judge);
     let secrets = judge.each(&raw.secrets, |judge, text| signing_secret(judge, text));
     let headers = own_headers(&raw.headers, judge);
     let format = format(raw.format.as_ref(), judge);
@@ -75,7 +77,7 @@ fn destination(
     let order = raw.order.as_ref().map_or(Some(None), |text| judge.word(text, &ORDERS));
     let on_exhausted = on_exhausted(raw.on_exhausted.as_ref(), judge);
     let retry = retry(name, raw.retry.as_deref(), judge);
-    let allow_subnets = judge.each(&raw.allow_subnets, Judge::read::<ipnet::IpNet>);
+    let allow_subnets = judge.each(&raw.allow_subnets, Judge::network);
     kept_promises?;
     Some(Destination {
         name: read_name?,
@@ -83,6 +85,7 @@ fn destination(
         events: events?,
         sources: wanted?,
         channels: channels?,
+        filter: filter?,
         secrets: secrets?,
         headers: headers?,
         format: format?,
@@ -105,7 +108,6 @@ fn promises(raw: &RawDestination, judge: &mut Judge<'_>) -> Option<()> {
         Some(_) | None => Some(()),
     };
     let others = [
-        judge.not_yet(raw.filter.as_ref(), "filters over the event's content are"),
         judge.not_yet(raw.rate.as_ref(), "limiting the rate of a destination is"),
         judge.not_yet(raw.backlog_max_age.as_ref(), "bounding a backlog's age is"),
         judge.not_yet(raw.backlog_max_events.as_ref(), "bounding a backlog's size is"),

@@ -1,9 +1,11 @@
 //! What judging a value needs: somewhere to note mistakes, and the environment for the secrets that lie in it.
 
 use std::fmt::Display;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use jiff::{Span, SpanRelativeTo};
 use toml::{Spanned, Value};
 
@@ -51,6 +53,16 @@ impl Judge<'_> {
         }
         let hint = did_you_mean(word, known.iter().map(|(word, _)| *word));
         self.refuse(text, format!("`{word}` is not known; {hint}"))
+    }
+
+    /// A network such as `203.0.113.0/24`; an address alone is a network of one.
+    pub(super) fn network(&mut self, text: &Text) -> Option<IpNet> {
+        let written = text.get_ref();
+        let network = written.parse().ok();
+        network.or_else(|| written.parse::<IpAddr>().ok().map(IpNet::from)).or_else(|| {
+            let message = "not a network such as \"203.0.113.0/24\", or an address";
+            self.refuse(text, message)
+        })
     }
 
     /// A duration such as `30s`, `5m` or `90d`, within bounds.

@@ -63,6 +63,8 @@ fn the_names_of_the_documentation_are_all_read() {
             { type = "token", secrets = ["env:TOKEN"], header = "X-Token" },
             { type = "hmac", header = "X-Signature", timestamp_header = "X-Time", secrets = ["key"],
               parts = ["timestamp", "text:.", "header:X-Id", "body"], tolerance = "2m", prefix = "v0=" },
+            { type = "jwt", secrets = ["key"] },
+            { type = "allow_ips", networks = ["203.0.113.0/24", "2001:db8::1"] },
         ]
         [destinations.crm]
         url = "https://crm.example.com/hooks"
@@ -84,9 +86,16 @@ fn the_names_of_the_documentation_are_all_read() {
     let source = config.sources.first().unwrap();
     assert_eq!(source.max_body, 2 << 20);
     assert_eq!(source.unauthentic_keep.bytes, 1 << 20);
-    let [Scheme::Token { secrets, header }, Scheme::Hmac(hmac)] = source.auth.as_slice() else {
+    let [
+        Scheme::Token { secrets, header },
+        Scheme::Hmac(hmac),
+        Scheme::Jwt { .. },
+        Scheme::AllowIps { networks },
+    ] = source.auth.as_slice()
+    else {
         panic!("{:?}", source.auth)
     };
+    assert_eq!(networks[1].to_string(), "2001:db8::1/128");
     assert_eq!((secrets[0].expose(), header.as_deref()), ("let-me-in", Some("x-token")));
     let parts = [
         SignedPart::Timestamp,
@@ -200,10 +209,12 @@ fn wrong_schemes_are_refused() {
                 r#"auth = [{ type = "header", name = "x y", secrets = ["a"] }]"#,
                 "not a header's name",
             ),
-            (r#"auth = [{ type = "jwt", secrets = ["a"] }]"#, "`jwt` is not supported yet"),
+            (r#"auth = [{ type = "jwt" }]"#, "lacks `secrets`"),
+            (r#"auth = [{ type = "allow_ips" }]"#, "lacks `networks`"),
+            (r#"auth = [{ type = "allow_ips", networks = [] }]"#, "networks: no address"),
             (
-                r#"auth = [{ type = "allow_ips", networks = ["10.0.0.0/8"] }]"#,
-                "`allow_ips` is not supported yet",
+                r#"auth = [{ type = "allow_ips", networks = ["example.com"] }]"#,
+                "networks[0]: not a network such as",
             ),
             (
                 r#"auth = [{ type = "standard_webhooks", secrets = ["AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"] }]"#,
@@ -279,7 +290,7 @@ fn wrong_destinations_and_promises_not_kept_yet_are_refused() {
             ("max_concurrency = -1", "a whole number"),
             (r#"retry = ["5s", "-5s"]"#, "retry[1]: not a duration"),
             (r#"allow_subnets = ["127.0.0.1/99"]"#, "allow_subnets[0]"),
-            ("filter = { a = 1 }", "not supported yet"),
+            ("filter = { typ = 1 }", "filter.typ: no event has a field"),
             ("rate = 5", "not supported yet"),
             (r#"order = "mesage""#, "did you mean `message`?"),
             (r#"on_exhausted = "blok""#, "did you mean `block`?"),

@@ -3,6 +3,7 @@
 mod api;
 mod destinations;
 mod environment;
+mod filter;
 mod headers;
 mod judge;
 mod load;

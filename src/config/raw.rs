@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::value::SeqAccessDeserializer;
-use serde::de::{SeqAccess, Visitor};
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::{Spanned, Value};
 
@@ -171,6 +171,65 @@ pub(super) struct RawMapping {
     pub(super) error_reason: Option<Places>,
 }
 
+/// A value of any shape, each part of it with its place in the file.
+#[derive(Debug)]
+pub(super) enum RawTree {
+    Table(Vec<(Text, Spanned<RawTree>)>),
+    List(Vec<Spanned<RawTree>>),
+    Value(Value),
+}
+
+impl<'de> Deserialize<'de> for RawTree {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = RawTree;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a value")
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<RawTree, E> {
+                Ok(RawTree::Value(Value::Boolean(value)))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<RawTree, E> {
+                Ok(RawTree::Value(Value::Integer(value)))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<RawTree, E> {
+                Ok(RawTree::Value(Value::Float(value)))
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<RawTree, E> {
+                Ok(RawTree::Value(Value::String(value.to_owned())))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<RawTree, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(items)).map(RawTree::List)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawTree, A::Error> {
+                let mut entries = Vec::new();
+                loop {
+                    match map.next_entry() {
+                        Ok(Some(entry)) => entries.push(entry),
+                        Ok(None) => return Ok(RawTree::Table(entries)),
+                        // A time without quotes comes as a map whose one key has no place in the file.
+                        Err(error) if error.to_string().contains("expected a spanned value") => {
+                            return Err(A::Error::custom(
+                                "times are texts in events: put it into quotes, such as \"2026-08-12T09:15:57Z\"",
+                            ));
+                        }
+                        Err(error) => return Err(error),
+                    }
+                }
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawAnswer {
@@ -193,7 +252,7 @@ pub(super) struct RawDestination {
     pub(super) events: Option<Spanned<Vec<Text>>>,
     pub(super) sources: Vec<Text>,
     pub(super) channels: Vec<Text>,
-    pub(super) filter: Option<Anything>,
+    pub(super) filter: Option<Spanned<RawTree>>,
     pub(super) secrets: Vec<Text>,
     pub(super) headers: BTreeMap<Text, Text>,
     pub(super) format: Option<Text>,

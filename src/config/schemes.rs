@@ -100,8 +100,8 @@ fn scheme(raw: &Spanned<RawScheme>, judge: &mut Judge<'_>) -> Option<Scheme> {
         "bearer" => Some(Scheme::Bearer { secrets: secrets(raw, judge)? }),
         "hmac" => signatures::hmac(raw, judge).map(Scheme::Hmac),
         "standard_webhooks" => standard_webhooks(raw, judge),
-        // `jwt` and `allow_ips`.
-        _ => judge.refuse(kind, format!("`{word}` is not supported yet; choose another scheme")),
+        "jwt" => Some(Scheme::Jwt { secrets: secrets(raw, judge)? }),
+        _ => allow_ips(raw, judge),
     }
 }
 
@@ -143,6 +143,21 @@ fn basic(raw: &Spanned<RawScheme>, judge: &mut Judge<'_>) -> Option<Scheme> {
         return judge.refuse(list, "the secrets of `basic` are \"user:password\"");
     }
     Some(Scheme::Basic { secrets })
+}
+
+fn allow_ips(raw: &Spanned<RawScheme>, judge: &mut Judge<'_>) -> Option<Scheme> {
+    let networks = match &raw.get_ref().networks {
+        None => {
+            let message = "lacks `networks`, such as networks = [\"203.0.113.0/24\"]";
+            judge.mistakes.lacks(raw.span(), message);
+            None
+        }
+        Some(list) if list.get_ref().is_empty() => {
+            judge.refuse(list, "no address would ever be right; write at least one network")
+        }
+        Some(list) => judge.each(list.get_ref(), Judge::network),
+    };
+    Some(Scheme::AllowIps { networks: networks? })
 }
 
 fn standard_webhooks(raw: &Spanned<RawScheme>, judge: &mut Judge<'_>) -> Option<Scheme> {

@@ -33,7 +33,7 @@ pub(super) fn server(raw: &RawServer, judge: &mut Judge<'_>) -> Option<Server> {
     {
         judge.refuse(text, "has to end before the query: `/in/SOURCE` is put behind it")?;
     }
-    let trusted_proxies = judge.each(&raw.trusted_proxies, Judge::read::<ipnet::IpNet>);
+    let trusted_proxies = judge.each(&raw.trusted_proxies, Judge::network);
     Some(Server { listen: listen?, public_url: public_url?, trusted_proxies: trusted_proxies? })
 }
 

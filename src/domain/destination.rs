@@ -5,7 +5,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use url::Url;
 
-use super::event::{Channel, EventType};
+use super::event::{Channel, Event, EventType};
+use super::filter::Filter;
 use super::glob::Glob;
 use super::name::Name;
 use super::order::{OnExhausted, OrderedBy};
@@ -25,6 +26,8 @@ pub struct Destination {
     pub sources: Vec<Name>,
     /// The channels it wants; empty: all, and events without one.
     pub channels: Vec<Channel>,
+    /// Conditions on the event's content.
+    pub filter: Option<Filter>,
     /// Standard Webhooks secrets; every one of them signs.
     pub secrets: Vec<Secret>,
     /// Headers added to every attempt; names in small letters.
@@ -60,7 +63,15 @@ pub enum Format {
 }
 
 impl Destination {
-    /// Whether it wants an event of this type, source and channel. Alarms go only where a glob names them in so many words.
+    /// Whether it wants an event that is stored.
+    #[must_use]
+    pub fn wants_event(&self, event: &Event) -> bool {
+        self.wants(event.kind, &event.source, event.data.channel)
+            && self.filter.as_ref().is_none_or(|filter| filter.matches(&event.as_filtered()))
+    }
+
+    /// Whether it may want an event of this type, source and channel; its filter has a word in it too. Alarms go only where a
+    /// glob names them in so many words.
     #[must_use]
     pub fn wants(&self, kind: EventType, source: &Name, channel: Option<Channel>) -> bool {
         let named =

@@ -158,6 +158,23 @@ pub struct Event {
     pub data: Data,
 }
 
+impl Event {
+    /// The event as filters look at it: as it is sent, without what only its commit tells.
+    #[must_use]
+    pub fn as_filtered(&self) -> Value {
+        // An event's parts are texts, numbers and maps with texts as keys: there always is a JSON of it.
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        let Some(data) = value.get_mut("data").and_then(Value::as_object_mut) else { return value };
+        for late in ["sequence", "revised", "replaced_by"] {
+            data.remove(late);
+        }
+        if let Some(message) = data.get_mut("message").and_then(Value::as_object_mut) {
+            message.remove("folded");
+        }
+        value
+    }
+}
+
 impl Serialize for Event {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;

@@ -127,7 +127,7 @@ pub struct CallbackFilter {
     pub until: Option<Time>,
 }
 
-/// Which deliveries are wanted.
+/// Which deliveries are wanted; what is absent is not asked for.
 #[derive(Clone, Debug, Default)]
 pub struct DeliveryFilter {
     /// The destination's name.
@@ -138,4 +138,8 @@ pub struct DeliveryFilter {
     pub event: Option<EventId>,
     /// Whether it is exhausted, and those behind it in its line wait for an operator.
     pub blocking: Option<bool>,
+    /// Made at or after this.
+    pub since: Option<Time>,
+    /// Made before this.
+    pub until: Option<Time>,
 }

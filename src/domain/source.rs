@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -111,6 +112,16 @@ pub enum Scheme {
         /// The valid secrets, newest first.
         secrets: Vec<Secret>,
     },
+    /// `Authorization: Bearer …` with a JSON Web Token (RFC 7519) signed by HS256, which has to say when it ends.
+    Jwt {
+        /// The valid keys, newest first.
+        secrets: Vec<Secret>,
+    },
+    /// The sender's address: the peer's, or behind trusted proxies the one that they forward.
+    AllowIps {
+        /// Where callbacks may come from.
+        networks: Vec<IpNet>,
+    },
 }
 
 impl Source {
@@ -125,7 +136,9 @@ impl Source {
             | Scheme::Basic { .. }
             | Scheme::Bearer { .. }
             | Scheme::Hmac(_)
-            | Scheme::StandardWebhooks { .. } => None,
+            | Scheme::StandardWebhooks { .. }
+            | Scheme::Jwt { .. }
+            | Scheme::AllowIps { .. } => None,
         });
         let name = &self.name;
         match token {
@@ -151,6 +164,8 @@ impl Scheme {
             Self::Bearer { .. } => "bearer",
             Self::Hmac(_) => "hmac",
             Self::StandardWebhooks { .. } => "standard_webhooks",
+            Self::Jwt { .. } => "jwt",
+            Self::AllowIps { .. } => "allow_ips",
         }
     }
 
@@ -158,10 +173,10 @@ impl Scheme {
     #[must_use]
     pub fn headers(&self) -> Vec<&str> {
         match self {
-            Self::None => Vec::new(),
+            Self::None | Self::AllowIps { .. } => Vec::new(),
             Self::Token { header, .. } => header.as_deref().into_iter().collect(),
             Self::Header { name, .. } => vec![name],
-            Self::Basic { .. } | Self::Bearer { .. } => vec!["authorization"],
+            Self::Basic { .. } | Self::Bearer { .. } | Self::Jwt { .. } => vec!["authorization"],
             Self::Hmac(scheme) => vec![&scheme.header],
             Self::StandardWebhooks { .. } => vec!["webhook-signature"],
         }

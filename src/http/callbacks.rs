@@ -56,7 +56,7 @@ pub(super) async fn list(
     let raw = auth::has(&room, &request, Scope::Raw);
     let items = found.items.iter().map(|record| shown(&room, record, raw)).collect();
     let found = Page { items, place: found.place, more: found.more };
-    Ok(page::answer(found, page, List::Callbacks, &room.key))
+    Ok(page::answer(found, List::Callbacks, &room.key))
 }
 
 /// `GET /v1/callbacks/{id}`.

@@ -23,5 +23,5 @@ pub(super) async fn one(
     let (source, id) = path::source_and_id(&request, "/v1/conversations/", "conversation")?;
     let found = room.store.conversation(&source, &id, page).await?;
     let found = found.ok_or_else(|| Problem::missing("conversation", &id))?;
-    Ok(page::answer(found, page, List::Conversation, &room.key))
+    Ok(page::answer(found, List::Conversation, &room.key))
 }

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::auth;
 use super::page::{self, List};
-use super::params::Params;
+use super::params::{self, Params};
 use super::problem::{Code, Problem};
 use super::room::Room;
 use crate::config::Scope;
@@ -25,11 +25,13 @@ pub(super) async fn list(
         state: params.word("state", &states)?,
         event: params.parsed("event_id", "the id of an event: evt_ and 26 characters")?,
         blocking: params.word("blocking", &[("true", true), ("false", false)])?,
+        since: params.parsed("since", params::TIME)?,
+        until: params.parsed("until", params::TIME)?,
     };
     let page = page::request(&mut params, List::Deliveries, &room.key)?;
     params.end()?;
     let found = room.store.deliveries(filter, page).await?;
-    Ok(page::answer(found, page, List::Deliveries, &room.key))
+    Ok(page::answer(found, List::Deliveries, &room.key))
 }
 
 /// `GET /v1/deliveries/{id}`.

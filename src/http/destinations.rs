@@ -65,7 +65,7 @@ pub(super) async fn resume(
     Ok(HttpResponse::Ok().json(shown(&room, destination).await?))
 }
 
-fn find<'a>(room: &'a Room, name: &str) -> Result<&'a Destination, Problem> {
+pub(super) fn find<'a>(room: &'a Room, name: &str) -> Result<&'a Destination, Problem> {
     let found =
         room.config.destinations.iter().find(|destination| destination.name.as_str() == name);
     found.ok_or_else(|| Problem::missing("destination", name))

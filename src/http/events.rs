@@ -40,7 +40,7 @@ pub(super) async fn list(
             follower.next(page.limit, wait).await?
         }
     };
-    Ok(page::answer(found, page, List::Events, &room.key))
+    Ok(page::answer(found, List::Events, &room.key))
 }
 
 /// `GET /v1/events/{id}`.

@@ -51,7 +51,9 @@ fn cut_token(
         | Scheme::Basic { .. }
         | Scheme::Bearer { .. }
         | Scheme::Hmac(_)
-        | Scheme::StandardWebhooks { .. } => None,
+        | Scheme::StandardWebhooks { .. }
+        | Scheme::Jwt { .. }
+        | Scheme::AllowIps { .. } => None,
     })?;
     let from_query = token_of_query(path, query);
     let in_header =

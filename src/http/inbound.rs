@@ -24,7 +24,7 @@ pub(super) async fn push(
     let source = find(&room, &request)?;
     allowed(source, &request)?;
     let request_head = head::read(&request, source, &room.config.server.trusted_proxies);
-    let proven = authenticity::check_head(&source.auth, &request_head);
+    let proven = authenticity::check_head(&source.auth, &request_head, received_at);
     let body = match body.read(source.max_body, &room.in_flight, &*room.clock).await {
         Ok(body) => body,
         Err(no_body) => {
@@ -51,19 +51,12 @@ pub(super) async fn push(
     }
 }
 
-/// Anything else that comes to the vendors' listener: a push URL was mistyped before the source's name.
-pub(super) async fn lost(
-    room: web::Data<Room>,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
-    Err(no_source(&room, &request))
-}
-
-/// The source that the path names.
+/// The source that the path names; a push URL may have been mistyped before its name, too.
 fn find<'a>(room: &'a Room, request: &HttpRequest) -> Result<&'a Source, Problem> {
-    let below = request.path().strip_prefix("/in/").unwrap_or_default();
-    let name = below.split('/').next().unwrap_or_default();
-    let found = room.config.sources.iter().find(|source| source.name.as_str() == name);
+    let below = request.path().strip_prefix("/in/");
+    let name = below.and_then(|below| below.split('/').next());
+    let mut sources = room.config.sources.iter();
+    let found = name.and_then(|name| sources.find(|source| source.name.as_str() == name));
     found.ok_or_else(|| no_source(room, request))
 }
 

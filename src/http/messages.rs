@@ -38,7 +38,7 @@ pub(super) async fn list(
     let found = room.store.messages(filter, page).await?;
     let items = found.items.iter().map(MessageTold::of).collect();
     let found = Page { items, place: found.place, more: found.more };
-    Ok(page::answer(found, page, List::Messages, &room.key))
+    Ok(page::answer(found, List::Messages, &room.key))
 }
 
 /// `GET /v1/messages/{source}/{message_id}`; the id is percent-encoded, for ids hold `/`, `+` and `@`.

@@ -26,6 +26,7 @@ mod sources;
 mod strangers;
 mod stream;
 mod told;
+mod trial;
 
 pub use health::Health;
 pub use room::Room;

@@ -69,12 +69,7 @@ pub(super) fn request_from(
 }
 
 /// A page as it is answered.
-pub(super) fn answer<T: Serialize>(
-    page: Page<T>,
-    asked: PageRequest,
-    list: List,
-    key: &[u8; 32],
-) -> HttpResponse {
+pub(super) fn answer<T: Serialize>(page: Page<T>, list: List, key: &[u8; 32]) -> HttpResponse {
     #[derive(Serialize)]
     struct Body<T> {
         data: Vec<T>,
@@ -82,12 +77,8 @@ pub(super) fn answer<T: Serialize>(
         #[serde(skip_serializing_if = "Option::is_none")]
         next_cursor: Option<String>,
     }
-    // The place before everything, for polling a list that has nothing yet.
-    let beginning = match asked.order {
-        Order::Ascending => Place(0),
-        Order::Descending => Place(i64::MAX),
-    };
-    let cursor = write(page.place.unwrap_or(beginning), list, key);
+    // Of a list that has nothing yet, the place before everything: whoever polls from there hears of all that comes.
+    let cursor = write(page.place.unwrap_or(Place(0)), list, key);
     let next_cursor = page.more.then(|| cursor.clone());
     HttpResponse::Ok().json(Body { data: page.items, cursor, next_cursor })
 }

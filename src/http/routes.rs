@@ -11,17 +11,15 @@ use actix_web::{HttpRequest, HttpResponse, Resource, Route};
 use super::problem::{Code, Problem};
 use super::{
     callbacks, conversations, deliveries, destinations, events, health, inbound, messages, metrics,
-    reprocess, sources, stream,
+    reprocess, sources, stream, trial,
 };
 
-/// The vendors' listener.
+/// The vendors' listener. Whatever else comes to it is a push, or was meant to be one: the source is found without a pattern.
 pub(super) fn vendors(config: &mut ServiceConfig) {
     config
-        .route("/in/{source}", web::route().to(inbound::push))
-        .route("/in/{source}/{below:.*}", web::route().to(inbound::push))
         .service(at("/healthz", web::get().to(health::alive)))
         .service(at("/readyz", web::get().to(health::ready)))
-        .default_service(web::to(inbound::lost));
+        .default_service(web::to(inbound::push));
 }
 
 /// The listener for everybody who asks.
@@ -47,6 +45,7 @@ pub(super) fn api(config: &mut ServiceConfig) {
         .service(deed("/v1/deliveries/{id}/cancel", web::post().to(deliveries::cancel)))
         .service(at("/v1/destinations", web::get().to(destinations::list)))
         .service(at("/v1/destinations/{name}", web::get().to(destinations::one)))
+        .service(at("/v1/destinations/{name}/test", web::get().to(trial::test)))
         .service(deed("/v1/destinations/{name}/pause", web::post().to(destinations::pause)))
         .service(deed("/v1/destinations/{name}/resume", web::post().to(destinations::resume)))
         .service(at("/v1/sources", web::get().to(sources::list)))

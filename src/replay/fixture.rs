@@ -36,6 +36,9 @@ pub struct Expectation {
     /// The vendor's code, where the folder is not named after the vendor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vendor: Option<String>,
+    /// How it is known that the vendor sends such a callback. Nothing is compared with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
     /// How the source has to be configured, in the words of the configuration's `[sources.NAME]`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub source: Map<String, Value>,
@@ -54,6 +57,20 @@ pub struct Expectation {
     /// The state of the message that the first event is about, once everything is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Value>,
+}
+
+/// How it is known that a vendor sends a callback of this form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Basis {
+    /// The vendor's pages describe it.
+    Documented,
+    /// Public code or samples send or handle it.
+    Seen,
+    /// Nothing public confirms it.
+    Inferred,
+    /// It is no vendor's: it shows what a configured sender may look like.
+    Invented,
 }
 
 impl Expectation {
@@ -235,6 +252,9 @@ mod tests {
         let path = "wavecell/a.http";
         let unknown = reason(path, REQUEST, Some(r#"{"evnts":[]}"#));
         assert!(unknown.contains("wavecell/a.json") && unknown.contains("`evnts`"), "{unknown}");
+        let basis = reason(path, REQUEST, Some(r#"{"basis":"guessed"}"#));
+        assert!(basis.contains("`guessed`") && basis.contains("`documented`"), "{basis}");
+        assert_eq!(reason(path, REQUEST, Some(r#"{"basis":"seen"}"#)), "wavecell");
         let broken = reason(path, "POST /in/wavecell HTTP/1.1", None);
         assert!(broken.contains("wavecell/a.http: no empty line"), "{broken}");
         let shape = reason(path, REQUEST, Some(r#"{"events":{}}"#));

@@ -233,3 +233,22 @@ async fn what_goes_wrong_is_said_with_what_to_do_and_the_exit_code_tells() {
         assert!(err.contains(&said), "{err}");
     }
 }
+
+#[tokio::test]
+async fn a_test_of_a_destination_shows_what_fits_and_what_does_not() {
+    let crm = Receiver::start().await;
+    let filter = r#"filter = { "data.message.client_ref" = { "$in" = ["ref-b", "ref-c"] } }"#;
+    let callbox = Callbox::start(&format!("{SHOP}{}", crm.configured("crm", filter))).await;
+    let event = callbox.push("shop", receipt("a", "sent")).await.events().remove(0);
+    let shown = good(&callbox, &["destinations", "test", "crm", "--event", &event]);
+    let expected = format!(
+        "crm does not want {event}\n  ✓ enabled: true of true\n  \
+         ✓ events: \"message.sent\" of [\"*\"] (`*` matches)\n  ✗ filter\n    \
+         ✗ data.message.client_ref $in [\"ref-b\",\"ref-c\"] (it has \"ref-a\")\n"
+    );
+    assert_eq!(shown, expected);
+    let json = good(&callbox, &["destinations", "test", "crm", "--event", &event, "--json"]);
+    assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["wanted"], false);
+    let (code, _, err) = run(&callbox, &["destinations", "test", "nobody", "--event", &event]);
+    assert!(code == Some(1) && err.contains("destination"), "{err}");
+}

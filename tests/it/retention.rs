@@ -206,3 +206,23 @@ async fn a_walk_past_what_has_to_stay_comes_to_what_lies_behind_it() {
         assert_eq!(removed, 2, "the one event without an open delivery, and its callback");
     }
 }
+
+#[tokio::test]
+async fn who_polls_misses_nothing_though_all_that_was_seen_has_gone() {
+    let callbox = Callbox::start(SHOP).await;
+    for number in 0..3 {
+        callbox.push("shop/the-token", receipt(&format!("old-{number}"), "sent")).await;
+    }
+    let seen = |page: &Value| page["cursor"].as_str().unwrap().to_owned();
+    let events = seen(&callbox.json("/v1/events?order=asc").await);
+    let callbacks = seen(&callbox.json("/v1/callbacks?order=asc").await);
+    until(&callbox, 6 * DAY, "/v1/events", |page| count(page) == 0).await;
+    until(&callbox, MINUTE, "/v1/callbacks", |page| count(page) == 0).await;
+    let callbox = callbox.restart().await;
+    callbox.push("shop/the-token", receipt("new", "sent")).await;
+    for place in
+        [format!("/v1/events?cursor={events}"), format!("/v1/callbacks?cursor={callbacks}")]
+    {
+        assert_eq!(count(&callbox.json(&format!("{place}&order=asc")).await), 1, "{place}");
+    }
+}

@@ -97,6 +97,7 @@ fn destination(url: &str) -> Destination {
         events: Vec::new(),
         sources: Vec::new(),
         channels: Vec::new(),
+        filter: None,
         secrets: vec![Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned())],
         headers: vec![("x-team".to_owned(), Secret::new("kettles".to_owned()))],
         format: Format::Event,

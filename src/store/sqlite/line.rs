@@ -2,7 +2,7 @@
 //!
 //! A delivery is in its key's line for as long as `order_key` is set. The first has its time in `due_ms`; those behind it have
 //! [`NOT_ITS_TURN`] there, so that a claim, which goes by `due_ms`, never meets them, however many they are. Whatever ends the
-//! first one, the triggers of [`STEP`] let the next one through in the same transaction.
+//! first one, the triggers of the step `LINES` let the next one through in the same transaction.
 
 use rusqlite::{Connection, Error, params};
 
@@ -13,35 +13,6 @@ use crate::store::NewDelivery;
 
 /// When a delivery is due that stands behind another one; the triggers have it as a number.
 pub(super) const NOT_ITS_TURN: i64 = i64::MAX;
-
-/// The step of the schema that brings lines.
-pub(super) const STEP: &str = "
-    -- The line that a delivery stands in, for as long as it does; NULL where no order is asked for.
-    -- One that is exhausted and still has its key blocks its line until an operator retries or cancels it.
-    ALTER TABLE delivery ADD COLUMN order_key BLOB;
-    -- Who is first in this line?
-    CREATE INDEX delivery_line ON delivery (destination, order_key, event) WHERE order_key IS NOT NULL;
-    -- Which lines of this destination are blocked?
-    CREATE INDEX delivery_blocking ON delivery (destination, id) WHERE order_key IS NOT NULL AND state = 'exhausted';
-
-    -- Whatever ends a delivery, it leaves its line, and the next one is due since it was made.
-    CREATE TRIGGER delivery_leaves_line AFTER UPDATE OF state, order_key ON delivery
-    WHEN OLD.order_key IS NOT NULL AND (NEW.order_key IS NULL OR NEW.state IN ('succeeded', 'expired', 'cancelled'))
-    BEGIN
-        UPDATE delivery SET order_key = NULL WHERE id = OLD.id;
-        UPDATE delivery SET due_ms = made_ms
-        WHERE id = (SELECT id FROM delivery WHERE destination = OLD.destination AND order_key = OLD.order_key
-                    ORDER BY event, id LIMIT 1)
-          AND state = 'pending' AND due_ms = 9223372036854775807;
-    END;
-    CREATE TRIGGER delivery_gone_from_line AFTER DELETE ON delivery WHEN OLD.order_key IS NOT NULL
-    BEGIN
-        UPDATE delivery SET due_ms = made_ms
-        WHERE id = (SELECT id FROM delivery WHERE destination = OLD.destination AND order_key = OLD.order_key
-                    ORDER BY event, id LIMIT 1)
-          AND state = 'pending' AND due_ms = 9223372036854775807;
-    END;
-";
 
 /// Puts a delivery at the end of the line that its destination asks for; whether there is such a line. `about` is the event's
 /// message with the event folded in.
@@ -56,8 +27,8 @@ pub(super) fn queue_up(
     let Some(line) = line else { return Ok(false) };
     connection
         .prepare_cached(
-            "INSERT INTO delivery (uid, event, destination, state, made_ms, due_ms, cause, order_key)
-             VALUES (?1, ?2, ?3, 'pending', ?4,
+            "INSERT INTO delivery (id, uid, event, destination, state, made_ms, due_ms, cause, order_key)
+             VALUES (max(coalesce((SELECT max(id) FROM delivery), 0), ?7) + 1, ?1, ?2, ?3, 'pending', ?4,
                      CASE WHEN EXISTS (SELECT 1 FROM delivery WHERE destination = ?3 AND order_key = ?5)
                           THEN ?6 ELSE ?4 END,
                      'schedule', ?5)",
@@ -69,6 +40,7 @@ pub(super) fn queue_up(
             origin.entered.as_millis(),
             line,
             NOT_ITS_TURN,
+            origin.floors.delivery.number(),
         ])?;
     Ok(true)
 }

@@ -6,9 +6,11 @@ mod check;
 mod deliver;
 mod drift;
 mod filesystem;
+mod floors;
 mod inspect;
 mod line;
 mod open;
+mod place;
 mod read;
 mod readers;
 mod reread;
@@ -16,6 +18,7 @@ mod retention;
 mod rows;
 mod schema;
 mod space;
+mod steps;
 mod tally;
 mod trouble;
 mod writer;
@@ -26,9 +29,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock};
+use rusqlite::Connection;
 
 pub use backup::{BackupError, backup};
 use check::{Damage, Look};
+use floors::Floors;
 pub use inspect::{Inspection, inspect};
 pub use open::OpenError;
 use readers::Readers;
@@ -47,6 +52,7 @@ pub struct SqliteStore {
     ways: RwLock<Option<Ways>>,
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
     key: [u8; 32],
+    floors: Arc<Floors>,
     lock: Mutex<Option<File>>,
     /// Whether the last stop was not a clean one.
     unclean: bool,
@@ -78,6 +84,7 @@ impl SqliteStore {
         ask: AskRoom,
     ) -> Result<Self, OpenError> {
         let opened = open::open(path, clock, random)?;
+        let floors = Arc::new(Floors::load(&opened.writer)?);
         check::clock(&opened.writer, clock.now())?;
         let start = |source| OpenError::File { path: path.to_owned(), source };
         let (readers, mut threads) = Readers::start(path, clock)?;
@@ -100,6 +107,7 @@ impl SqliteStore {
             ways: RwLock::new(Some(Ways { writer: Arc::new(writer), readers: Arc::new(readers) })),
             threads: Mutex::new(threads),
             key: opened.key,
+            floors,
             lock: Mutex::new(Some(opened.lock)),
             unclean: opened.unclean,
             damage,
@@ -168,9 +176,9 @@ impl Upkeep for SqliteStore {
     }
 
     async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError> {
-        self.writer()?
-            .write(Patience::Full, move |connection| retention::prune(connection, &prune))
-            .await
+        let floors = Arc::clone(&self.floors);
+        let step = move |connection: &Connection| retention::prune(connection, &prune, &floors);
+        self.writer()?.write(Patience::Full, step).await
     }
 
     async fn shrink(&self) -> Result<bool, StoreError> {

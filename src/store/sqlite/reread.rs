@@ -2,7 +2,9 @@
 
 use rusqlite::{Connection, Error, OptionalExtension, Row, params};
 
-use super::append::{Origin, append_events, find, insert_event, write_message};
+use super::append::{Origin, append_events, insert_event};
+use super::floors::Floors;
+use super::place::{Place, write_message};
 use super::rows::{self, EVENT_COLUMNS};
 use super::{drift, tally};
 use crate::domain::callback::CallbackOutcome;
@@ -19,12 +21,13 @@ const REPLACED_MAX: i64 = 1_000;
 pub(super) fn reread(
     connection: &Connection,
     reading: &NewReading,
+    floors: &Floors,
 ) -> Result<Option<Reread>, Error> {
     if !reading.dry_run {
-        return apply(connection, reading);
+        return apply(connection, reading, floors);
     }
     connection.execute_batch("SAVEPOINT dry_run")?;
-    let reread = apply(connection, reading);
+    let reread = apply(connection, reading, floors);
     connection.execute_batch("ROLLBACK TO dry_run; RELEASE dry_run")?;
     reread
 }
@@ -37,7 +40,12 @@ struct Was {
     events: Vec<EventId>,
 }
 
-fn apply(connection: &Connection, reading: &NewReading) -> Result<Option<Reread>, Error> {
+fn apply(
+    connection: &Connection,
+    reading: &NewReading,
+    floors: &Floors,
+) -> Result<Option<Reread>, Error> {
+    let origin = Origin { callback: &reading.callback, entered: reading.at, floors };
     let found = connection
         .prepare_cached("SELECT id, outcome, reason, events FROM callback WHERE uid = ?1")?
         .query_row([reading.callback.id.to_bytes()], was)
@@ -45,14 +53,14 @@ fn apply(connection: &Connection, reading: &NewReading) -> Result<Option<Reread>
     let Some(was) = found else { return Ok(None) };
     let reread = match (was.outcome, &reading.kept) {
         (CallbackOutcome::Unauthentic | CallbackOutcome::Quarantined, Kept::Events(events)) => {
-            release(connection, reading, &was, events)?
+            release(connection, reading, origin, &was, events)?
         }
         (CallbackOutcome::Unauthentic, Kept::Quarantined(reason)) => {
             settle(connection, reading, &was, CallbackOutcome::Quarantined, Some(reason), &[])?;
             Reread { changed: true, ..unchanged(CallbackOutcome::Quarantined, &was, Some(reason)) }
         }
         (CallbackOutcome::Events | CallbackOutcome::Duplicate, Kept::Events(events)) => {
-            revise(connection, reading, &was, events)?
+            revise(connection, reading, origin, &was, events)?
         }
         // What was understood once is not thrown away because it is not understood today.
         (_, Kept::Quarantined(reason) | Kept::Unauthentic(reason, _)) => {
@@ -88,10 +96,11 @@ fn unchanged(outcome: CallbackOutcome, was: &Was, reason: Option<&String>) -> Re
 fn release(
     connection: &Connection,
     reading: &NewReading,
+    origin: Origin<'_>,
     was: &Was,
     events: &[NewEvent],
 ) -> Result<Reread, Error> {
-    let appended = append_events(connection, origin(reading), events)?;
+    let appended = append_events(connection, origin, events)?;
     drift::write(connection, &reading.callback.source, &reading.drift)?;
     settle(connection, reading, was, appended.outcome, None, &appended.events)?;
     let fresh = events.iter().filter(|event| appended.events.contains(&event.id));
@@ -103,10 +112,6 @@ fn release(
         deliveries: appended.deliveries,
         ..unchanged(appended.outcome, was, None)
     })
-}
-
-fn origin(reading: &NewReading) -> Origin<'_> {
-    Origin { callback: &reading.callback, entered: reading.at }
 }
 
 /// Writes down what a callback that was set aside counts as from now on.
@@ -152,6 +157,7 @@ struct Standing {
 fn revise(
     connection: &Connection,
     reading: &NewReading,
+    origin: Origin<'_>,
     was: &Was,
     events: &[NewEvent],
 ) -> Result<Reread, Error> {
@@ -166,14 +172,14 @@ fn revise(
         events.iter().map(|event| Mark { key: event.key, digest: event.digest }).collect();
     let (mut ids, mut new, mut revised) = (Vec::new(), Vec::new(), Vec::new());
     for (fate, event) in compare(&marks, &today).into_iter().zip(events) {
-        let known = find(connection, event)?;
+        let place = Place::find(connection, &reading.callback, event)?;
         let earlier = match fate {
             Fate::Same(place) | Fate::Replaces(place) => earlier.get(place),
             Fate::New => None,
         };
-        match (fate, earlier, known) {
+        match (fate, earlier, place.same) {
             (Fate::Replaces(_), Some(earlier), _) => {
-                let after = replace(connection, origin(reading), earlier, event, known)?;
+                let after = replace(connection, origin, earlier, event, place)?;
                 ids.push(after);
                 revised.push((earlier.id, after));
             }
@@ -182,7 +188,7 @@ fn revise(
                 ids.extend(standing(connection, id)?.map(|standing| standing.id));
             }
             (_, _, None) => {
-                insert_event(connection, origin(reading), event, false)?;
+                insert_event(connection, origin, event, place, false)?;
                 ids.push(event.id);
                 new.push(event.id);
             }
@@ -232,12 +238,13 @@ fn replace(
     origin: Origin<'_>,
     earlier: &Standing,
     event: &NewEvent,
-    known: Option<(i64, EventId)>,
+    place: Place,
 ) -> Result<EventId, Error> {
     let before = earlier.message.map(|row| state(connection, row)).transpose()?.flatten();
+    let known = place.same;
     let (sequence, id) = match known {
         Some(known) => known,
-        None => (insert_event(connection, origin, event, true)?.0, event.id),
+        None => (insert_event(connection, origin, event, place, true)?.0, event.id),
     };
     connection
         .prepare_cached("UPDATE event SET replaced_by = NULL WHERE sequence = ?1")?
@@ -272,9 +279,9 @@ fn state(connection: &Connection, message: i64) -> Result<Option<String>, Error>
 
 /// Folds a message anew from its events without those that were replaced, in the order in which their callbacks arrived.
 fn refold(connection: &Connection, row: i64) -> Result<(), Error> {
-    let (known, instance): (Message, String) = connection
-        .prepare_cached("SELECT folded, instance FROM message WHERE id = ?1")?
-        .query_row([row], |row| Ok((rows::json(row, 0)?, row.get(1)?)))?;
+    let known: Message = connection
+        .prepare_cached("SELECT folded FROM message WHERE id = ?1")?
+        .query_row([row], |row| rows::json(row, 0))?;
     let sql = format!(
         "SELECT {EVENT_COLUMNS} FROM event AS e WHERE e.message = ?1 AND e.replaced_by IS NULL
          ORDER BY coalesce(e.arrived_ms, e.received_ms), e.sequence"
@@ -287,7 +294,7 @@ fn refold(connection: &Connection, row: i64) -> Result<(), Error> {
         let draft = Draft { kind, subject, when, duplicate_key: String::new(), data };
         message.fold(&draft, received_at);
     }
-    write_message(connection, Some(row), &message, &instance).map(|_| ())
+    write_message(connection, Some(row), &message).map(|_| ())
 }
 
 fn by_id(connection: &Connection, id: EventId) -> Result<Event, Error> {

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, Error, OptionalExtension, params};
 
+use super::floors::{Floors, Tops};
 use crate::clock::Time;
 use crate::domain::callback::CallbackOutcome;
 use crate::store::{Kind, Prune, Pruned};
@@ -22,15 +23,22 @@ const FREE_SHARE: i64 = 10;
 const INDEXED: &str = "outcome <> 'events'";
 
 /// Removes what is too old, up to a step's bounds.
-pub(super) fn prune(connection: &Connection, prune: &Prune) -> Result<Pruned, Error> {
+pub(super) fn prune(
+    connection: &Connection,
+    prune: &Prune,
+    floors: &Floors,
+) -> Result<Pruned, Error> {
     let Prune { before, after, .. } = *prune;
-    match prune.kind {
+    let tops = Tops::of(connection)?;
+    let pruned = match prune.kind {
         Kind::Attempts => attempts(connection, before, after),
         Kind::Events => events(connection, before, after),
         Kind::Callbacks => callbacks(connection, before, after),
         Kind::Quarantined => set_aside(connection, CallbackOutcome::Quarantined, before),
         Kind::Unauthentic => set_aside(connection, CallbackOutcome::Unauthentic, before),
-    }
+    }?;
+    floors.hold(connection, tops)?;
+    Ok(pruned)
 }
 
 /// Gives some of the free room back to the disk; whether there is more to give.

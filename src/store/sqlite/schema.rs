@@ -4,14 +4,14 @@ use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::line;
 use super::open::OpenError;
+use super::steps;
 
 /// `application_id` of our files: "cbox" in ASCII.
 pub(super) const APPLICATION_ID: i32 = 0x6362_6f78;
 
 /// The steps, oldest first: step n leads from `user_version` n to n + 1. They are never changed, only added to.
-const STEPS: [&str; 3] = [FIRST, SECOND, line::STEP];
+const STEPS: &[&str] = &[FIRST, SECOND, steps::LEAN, steps::RARE, steps::LINES];
 
 /// The `user_version` of today's tables.
 const TODAY: usize = STEPS.len();
@@ -180,6 +180,8 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
     if done > TODAY {
         return Err(OpenError::Newer { path: path.to_owned(), found: version, known: TODAY });
     }
+    // A table that is made anew must not take along what refers to it. What the steps leave is checked at the end of each.
+    connection.pragma_update(None, "foreign_keys", false)?;
     for (number, step) in STEPS.iter().enumerate().skip(done) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(step)?;
@@ -188,8 +190,13 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
             "user_version",
             i64::try_from(number + 1).unwrap_or(i64::MAX),
         )?;
+        if transaction.prepare("PRAGMA foreign_key_check")?.exists([])? {
+            let found = format!("rows lead nowhere after step {}", number + 1);
+            return Err(OpenError::Damaged { path: path.to_owned(), found });
+        }
         transaction.commit()?;
     }
+    connection.pragma_update(None, "foreign_keys", true)?;
     Ok(())
 }
 
@@ -203,11 +210,13 @@ mod tests {
         connection.execute_batch(FIRST).unwrap();
         let event = "INSERT INTO event (uid, source, type, time_ms, time_basis, received_ms, revised, folded_changed,
                                         duplicate_key, digest, data)
-                     VALUES (x'01', 'shop', 'unknown', 1, 'vendor', 7, 0, 0, x'02', x'03', '{}')";
+                     VALUES (x'01', 'shop', 'unknown', 1, 'vendor', 7, 0, 0, x'02', x'03', '{}');
+                     INSERT INTO repetition VALUES (1, x'04', 8)";
         connection.execute_batch(event).unwrap();
         connection.pragma_update(None, "user_version", 1).unwrap();
         migrate(&mut connection, Path::new("old.db")).unwrap();
-        let sql = "SELECT replaced_by IS NULL AND coalesce(arrived_ms, received_ms) = 7 AND NOT EXISTS (SELECT 1 FROM drift) FROM event";
+        let sql = "SELECT replaced_by IS NULL AND coalesce(arrived_ms, received_ms) = 7 AND NOT EXISTS (SELECT 1 FROM drift)
+                   AND (SELECT count(*) FROM repetition) = 1 FROM event";
         assert!(connection.query_row(sql, [], |row| row.get::<_, bool>(0)).unwrap());
         let version: i64 =
             connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();

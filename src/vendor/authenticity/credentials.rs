@@ -1,8 +1,9 @@
-//! Credentials that are the same on every callback: tokens, header values, Basic and Bearer; as they came, or sealed by the store.
+//! What a head shows: tokens, header values, Basic, Bearer and the sender's address; as they came, or sealed by the store.
 
 use std::borrow::Cow;
 
 use base64::Engine;
+use ipnet::IpNet;
 use subtle::ConstantTimeEq;
 
 use super::seal::{SEALED, keyed_hash};
@@ -95,6 +96,20 @@ impl<'a> Evidence<'a> {
     pub(super) fn bearer(&self) -> Result<Given<'a>, Refusal> {
         let written = self.authorization("bearer")?;
         self.opened(written, |token| Some(Cow::Borrowed(token.as_bytes())))
+    }
+
+    /// The JSON Web Token of a bearer. One that was sealed, because the source asked for a fixed value then, can't be judged.
+    pub(super) fn jwt(&self) -> Result<&'a str, Refusal> {
+        let written = self.authorization("bearer")?;
+        let is_sealed = self.sealed.is_some() && written.starts_with(SEALED);
+        if is_sealed { Err(Refusal::Wrong) } else { Ok(written) }
+    }
+
+    /// Whether the sender's address is in one of these networks: the address that it had when it came.
+    pub(super) fn comes_from(&self, networks: &[IpNet]) -> Result<(), Refusal> {
+        let remote = self.head.remote.ok_or(Refusal::Missing)?.to_canonical();
+        let is_known = networks.iter().any(|network| network.contains(&remote));
+        if is_known { Ok(()) } else { Err(Refusal::Address) }
     }
 
     /// What stands behind the scheme's word in `Authorization`; the word's letter case doesn't matter (RFC 9110, 11.1).

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod hmac;
+mod jwt;
 mod seal;
 mod sign;
 mod standard_webhooks;
@@ -11,6 +12,7 @@ use std::fmt;
 pub use seal::{seal, sealed_matches};
 pub use sign::sign;
 
+use crate::clock::Time;
 use crate::domain::callback::{Callback, CallbackOutcome, Head};
 use crate::domain::source::Scheme;
 use credentials::Evidence;
@@ -38,11 +40,14 @@ pub enum Refusal {
     Malformed,
     /// It was signed too long ago, or for a time to come.
     Stale,
+    /// It came from an address that is not one of the allowed.
+    Address,
 }
 
 impl Refusal {
     /// Every refusal.
-    pub const ALL: [Self; 4] = [Self::Missing, Self::Wrong, Self::Malformed, Self::Stale];
+    pub const ALL: [Self; 5] =
+        [Self::Missing, Self::Wrong, Self::Malformed, Self::Stale, Self::Address];
 
     /// The refusal's word in counts and questions.
     #[must_use]
@@ -52,6 +57,7 @@ impl Refusal {
             Self::Wrong => "wrong",
             Self::Malformed => "malformed",
             Self::Stale => "stale",
+            Self::Address => "address",
         }
     }
 }
@@ -62,12 +68,13 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Judges what the head alone can show: tokens, headers, basic, bearer. The body's schemes are left for [`check`].
+/// Judges what the head alone can show, `at` the moment of its arrival: tokens, headers, basic, bearer, addresses. The body's
+/// schemes are left for [`check`].
 ///
 /// # Errors
 /// The refusal, if one of the head's schemes does not hold. No scheme at all is refused too.
-pub fn check_head(schemes: &[Scheme], head: &Head) -> Result<(), Refusal> {
-    judge_head(schemes, &Evidence::fresh(head))
+pub fn check_head(schemes: &[Scheme], head: &Head, at: Time) -> Result<(), Refusal> {
+    judge_head(schemes, &Evidence::fresh(head), at)
 }
 
 /// Judges the whole callback, head and body; times of signing are judged by its arrival. `public_url` is what vendors call,
@@ -80,7 +87,7 @@ pub fn check<'a>(
     callback: &'a Callback,
     public_url: &str,
 ) -> Result<Authentic<'a>, Refusal> {
-    check_head(schemes, &callback.head)?;
+    check_head(schemes, &callback.head, callback.received_at)?;
     judge_body(schemes, callback, public_url)?;
     Ok(Authentic(callback))
 }
@@ -98,7 +105,8 @@ pub fn check_sealed<'a>(
     token_hash: Option<[u8; 32]>,
     key: &[u8; 32],
 ) -> Result<Authentic<'a>, Refusal> {
-    judge_head(schemes, &Evidence::stored(&callback.head, token_hash, key))?;
+    let evidence = Evidence::stored(&callback.head, token_hash, key);
+    judge_head(schemes, &evidence, callback.received_at)?;
     judge_body(schemes, callback, public_url)?;
     Ok(Authentic(callback))
 }
@@ -110,7 +118,7 @@ pub fn proven_at_arrival(callback: &Callback, outcome: CallbackOutcome) -> Optio
     (outcome != CallbackOutcome::Unauthentic).then_some(Authentic(callback))
 }
 
-fn judge_head(schemes: &[Scheme], evidence: &Evidence<'_>) -> Result<(), Refusal> {
+fn judge_head(schemes: &[Scheme], evidence: &Evidence<'_>, at: Time) -> Result<(), Refusal> {
     if schemes.is_empty() {
         return Err(Refusal::Missing);
     }
@@ -120,6 +128,8 @@ fn judge_head(schemes: &[Scheme], evidence: &Evidence<'_>) -> Result<(), Refusal
         Scheme::Header { name, secrets } => evidence.header(name)?.is_one_of(secrets),
         Scheme::Basic { secrets } => evidence.basic()?.is_one_of(secrets),
         Scheme::Bearer { secrets } => evidence.bearer()?.is_one_of(secrets),
+        Scheme::Jwt { secrets } => jwt::judge(secrets, evidence.jwt()?, at),
+        Scheme::AllowIps { networks } => evidence.comes_from(networks),
     })
 }
 
@@ -129,7 +139,9 @@ fn judge_body(schemes: &[Scheme], callback: &Callback, public_url: &str) -> Resu
         | Scheme::Token { .. }
         | Scheme::Header { .. }
         | Scheme::Basic { .. }
-        | Scheme::Bearer { .. } => Ok(()),
+        | Scheme::Bearer { .. }
+        | Scheme::Jwt { .. }
+        | Scheme::AllowIps { .. } => Ok(()),
         Scheme::Hmac(scheme) => hmac::judge(scheme, callback, public_url),
         Scheme::StandardWebhooks { secrets } => standard_webhooks::judge(secrets, callback),
     })
@@ -150,5 +162,7 @@ fn unix_seconds(text: &str) -> Result<i64, Refusal> {
     if canonical { text.parse().map_err(|_| Refusal::Malformed) } else { Err(Refusal::Malformed) }
 }
 
+#[cfg(test)]
+mod head_tests;
 #[cfg(test)]
 mod tests;

@@ -63,7 +63,9 @@ fn is_named(name: &str, schemes: &[Scheme]) -> bool {
         | Scheme::Basic { .. }
         | Scheme::Bearer { .. }
         | Scheme::Hmac(_)
-        | Scheme::StandardWebhooks { .. } => false,
+        | Scheme::StandardWebhooks { .. }
+        | Scheme::Jwt { .. }
+        | Scheme::AllowIps { .. } => false,
     })
 }
 

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-use super::{Refusal, hmac, standard_webhooks};
+use super::{Refusal, hmac, jwt, standard_webhooks};
 use crate::clock::Time;
 use crate::domain::callback::Head;
 use crate::domain::secret::Secret;
@@ -23,7 +23,7 @@ pub fn sign(
     public_url: &str,
 ) -> Result<(), Refusal> {
     for scheme in schemes {
-        show(scheme, head)?;
+        show(scheme, head, now)?;
     }
     // Signatures come last: they may cover what was added before.
     for scheme in schemes {
@@ -36,16 +36,21 @@ pub fn sign(
             | Scheme::Token { .. }
             | Scheme::Header { .. }
             | Scheme::Basic { .. }
-            | Scheme::Bearer { .. } => {}
+            | Scheme::Bearer { .. }
+            | Scheme::Jwt { .. }
+            | Scheme::AllowIps { .. } => {}
         }
     }
     Ok(())
 }
 
-/// Adds a static credential.
-fn show(scheme: &Scheme, head: &mut Head) -> Result<(), Refusal> {
+/// Adds what the head alone shows. An address can't be added.
+fn show(scheme: &Scheme, head: &mut Head, now: Time) -> Result<(), Refusal> {
     match scheme {
-        Scheme::None | Scheme::Hmac(_) | Scheme::StandardWebhooks { .. } => {}
+        Scheme::None
+        | Scheme::Hmac(_)
+        | Scheme::StandardWebhooks { .. }
+        | Scheme::AllowIps { .. } => {}
         Scheme::Token { secrets, header: Some(name) } | Scheme::Header { name, secrets } => {
             set(head, name, newest(secrets)?.expose().to_owned());
         }
@@ -56,6 +61,10 @@ fn show(scheme: &Scheme, head: &mut Head) -> Result<(), Refusal> {
         }
         Scheme::Bearer { secrets } => {
             set(head, "authorization", format!("Bearer {}", newest(secrets)?.expose()));
+        }
+        Scheme::Jwt { secrets } => {
+            let token = jwt::token(newest(secrets)?, now)?;
+            set(head, "authorization", format!("Bearer {token}"));
         }
     }
     Ok(())

@@ -8,15 +8,19 @@ use crate::domain::id::CallbackId;
 use crate::domain::secret::Secret;
 use crate::domain::source::{Algorithm, Encoding, HmacScheme, SignedPart};
 
-const PUBLIC_URL: &str = "https://hooks.example.com/front";
-const RECEIVED: &str = "2026-08-12T09:15:57Z";
+pub(super) const PUBLIC_URL: &str = "https://hooks.example.com/front";
+pub(super) const RECEIVED: &str = "2026-08-12T09:15:57Z";
 const KEY: [u8; 32] = [7; 32];
 
-fn secrets(texts: &[&str]) -> Vec<Secret> {
+pub(super) fn secrets(texts: &[&str]) -> Vec<Secret> {
     texts.iter().map(|text| Secret::new((*text).to_owned())).collect()
 }
 
-fn callback(headers: &[(&str, &str)], token: Option<&str>, body: &'static [u8]) -> Callback {
+pub(super) fn callback(
+    headers: &[(&str, &str)],
+    token: Option<&str>,
+    body: &'static [u8],
+) -> Callback {
     let mut headers: Vec<(String, String)> =
         headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     headers.sort();
@@ -37,7 +41,7 @@ fn callback(headers: &[(&str, &str)], token: Option<&str>, body: &'static [u8]) 
 }
 
 /// The verdict on a callback, once as it came and once more out of the store: both have to be the same.
-fn verdict(schemes: &[Scheme], callback: &Callback) -> Result<(), Refusal> {
+pub(super) fn verdict(schemes: &[Scheme], callback: &Callback) -> Result<(), Refusal> {
     let judged = check(schemes, callback, PUBLIC_URL).map(|_| ());
     let (head, token_hash) = seal(callback.head.clone(), schemes, &KEY);
     let stored = Callback { head, ..callback.clone() };
@@ -50,7 +54,7 @@ fn verdict(schemes: &[Scheme], callback: &Callback) -> Result<(), Refusal> {
 fn a_source_without_any_scheme_takes_nothing_and_none_takes_everything() {
     let callback = callback(&[], None, b"");
     assert_eq!(verdict(&[], &callback), Err(Refusal::Missing));
-    assert_eq!(check_head(&[], &callback.head), Err(Refusal::Missing));
+    assert_eq!(check_head(&[], &callback.head, callback.received_at), Err(Refusal::Missing));
     assert_eq!(verdict(&[Scheme::None], &callback), Ok(()));
 }
 
@@ -98,7 +102,7 @@ fn static_credentials_are_taken_only_as_their_scheme_writes_them() {
         let one = std::slice::from_ref(*scheme);
         // A Basic value that is not base64 can't be told from a wrong one any more once it is sealed.
         if **headers == [("authorization", "Basic c2hvcDp3w7ZyZ")] {
-            assert_eq!(check_head(one, &given.head), *expected);
+            assert_eq!(check_head(one, &given.head, given.received_at), *expected);
         } else {
             assert_eq!(verdict(one, &given), *expected, "{scheme:?} {headers:?} {token:?}");
         }
@@ -369,5 +373,5 @@ fn a_sealed_value_sent_from_outside_opens_nothing() {
 #[test]
 fn a_refusal_prints_as_its_word() {
     let words: Vec<String> = Refusal::ALL.iter().map(Refusal::to_string).collect();
-    assert_eq!(words, ["missing", "wrong", "malformed", "stale"]);
+    assert_eq!(words, ["missing", "wrong", "malformed", "stale", "address"]);
 }

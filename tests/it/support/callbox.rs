@@ -213,8 +213,14 @@ fn config(text: &str, store: &Path) -> Config {
         format!("[api]\n{LISTEN}anonymous = \"loopback\"\n")
     };
     let store = store.display();
+    // A section of `[server]` that the test begins with is joined with ours.
+    let (server, text) = text.strip_prefix("[server]\n").map_or(("", text), |keys| {
+        let end = keys.find("\n[").map_or(0, |line| line + 1);
+        keys.split_at(end)
+    });
     let free = if text.contains("min_free") { "" } else { "min_free = \"1MiB\"\n" };
-    let whole = format!("[server]\n{LISTEN}{PUBLIC}{api}[store]\npath = \"{store}\"\n{free}{text}");
+    let whole =
+        format!("[server]\n{LISTEN}{PUBLIC}{server}{api}[store]\npath = \"{store}\"\n{free}{text}");
     Config::parse(&whole, "test.toml", &Environment::default())
         .unwrap_or_else(|error| unreachable!("{error}\n{whole}"))
 }

@@ -192,6 +192,7 @@ pub(crate) fn destination(name: &str, url: &str) -> Destination {
         events: Vec::new(),
         sources: Vec::new(),
         channels: Vec::new(),
+        filter: None,
         secrets: vec![Secret::new(SECRET.to_owned())],
         headers: Vec::new(),
         format: Format::Event,

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Error, OptionalExtension, params};
 use crate::clock::Time;
 
 /// How much later than its arrival a row can be committed, at the very most: what bounds a search by time.
-pub(super) const LATE_MAX: std::time::Duration = std::time::Duration::from_hours(1);
+const LATE_MAX: std::time::Duration = std::time::Duration::from_hours(1);
 
 /// The lists that can be searched so.
 #[derive(Clone, Copy)]
@@ -14,6 +14,8 @@ pub(super) enum Arrivals {
     Callbacks,
     /// Events, by their sequence.
     Events,
+    /// Deliveries, by their rows' numbers.
+    Deliveries,
 }
 
 impl Arrivals {
@@ -28,16 +30,29 @@ impl Arrivals {
                 "SELECT coalesce((SELECT min(sequence) FROM event), 0), coalesce((SELECT max(sequence) FROM event), 0)",
                 "SELECT received_ms FROM event WHERE sequence >= ?1 ORDER BY sequence LIMIT 1",
             ),
+            Self::Deliveries => (
+                "SELECT coalesce((SELECT min(id) FROM delivery), 0), coalesce((SELECT max(id) FROM delivery), 0)",
+                "SELECT made_ms FROM delivery WHERE id >= ?1 ORDER BY id LIMIT 1",
+            ),
         }
     }
 }
 
-/// The number of the first row from which on all were received at or after `time`, give or take what arrives out of order.
-pub(super) fn first_since(
+/// The first number, and the one behind the last, that these times leave possible.
+pub(super) fn between(
     connection: &Connection,
     list: Arrivals,
-    time: Time,
-) -> Result<i64, Error> {
+    since: Option<Time>,
+    until: Option<Time>,
+) -> Result<(i64, i64), Error> {
+    let first = |time| first_since(connection, list, time);
+    let from = since.map(|since| first(since.before(LATE_MAX))).transpose()?;
+    let to = until.map(|until| first(until.after(LATE_MAX))).transpose()?;
+    Ok((from.unwrap_or(0), to.unwrap_or(i64::MAX)))
+}
+
+/// The number of the first row from which on all were received at or after `time`, give or take what arrives out of order.
+fn first_since(connection: &Connection, list: Arrivals, time: Time) -> Result<i64, Error> {
     let (ends, at) = list.sql();
     let (mut low, mut high): (i64, i64) =
         connection.prepare_cached(ends)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;

@@ -1,17 +1,18 @@
 //! Questions about callbacks, as they came.
 
 use bytes::Bytes;
-use rusqlite::{Connection, Error, Row, params};
+use rusqlite::{Connection, Error, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 
 use super::super::rows;
-use super::arrivals::{Arrivals, LATE_MAX, first_since};
-use super::{by_uid, direction, walk};
+use super::arrivals::{Arrivals, between};
+use super::by_uid;
+use super::walk::{Candidate, beyond, candidates, direction, merged, rows as number_of, walk};
 use crate::clock::Time;
 use crate::domain::callback::{Callback, CallbackOutcome, Head};
 use crate::domain::id::CallbackId;
 use crate::domain::name::Name;
-use crate::domain::query::{CallbackFilter, Page, PageRequest};
+use crate::domain::query::{CallbackFilter, Order, Page, PageRequest};
 use crate::store::{CallbackRecord, SourceCounts, StoreError, StoredCallback};
 
 /// The columns that [`record`] reads, in its order.
@@ -79,35 +80,79 @@ pub(super) fn page(
     filter: &CallbackFilter,
     page: PageRequest,
 ) -> Result<Page<CallbackRecord>, Error> {
-    let first = |time| first_since(connection, Arrivals::Callbacks, time);
-    let from = filter.since.map(|since| first(since.before(LATE_MAX))).transpose()?;
-    let to = filter.until.map(|until| first(until.after(LATE_MAX))).transpose()?;
-    let of_source = if filter.source.is_some() { "AND c.source = ?3" } else { "" };
-    let with_outcome = match filter.outcome {
-        None => "",
-        Some(CallbackOutcome::Events) => "AND c.outcome = ?4",
-        // Said in so many words, so that SQLite sees that the index over what is not `events` fits.
-        Some(_) => "AND c.outcome = ?4 AND c.outcome <> 'events'",
+    let bounds = between(connection, Arrivals::Callbacks, filter.since, filter.until)?;
+    let sources = odd_sources(connection, filter)?;
+    let sql = format!("SELECT {COLUMNS} FROM callback AS c WHERE c.id = ?1");
+    let mut one = connection.prepare_cached(&sql)?;
+    let find = |after, limit| {
+        let within = beyond(page.order, after, bounds);
+        let Some(sources) = &sources else {
+            return some(connection, filter, None, within, (page.order, limit));
+        };
+        let lists = sources
+            .iter()
+            .map(|source| some(connection, filter, Some(source), within, (page.order, limit)));
+        Ok(merged(page.order, limit, lists.collect::<Result<_, Error>>()?))
     };
-    let (comparison, order) = direction(page.order);
+    walk(page, find, |row| one.query_row([row], record).map(|(_, record)| Some(record)))
+}
+
+/// What lets SQLite see that the index of what is not `events` holds all that is asked for.
+const ODD: &str = "c.outcome = ?5 AND c.outcome <> 'events'";
+
+/// The sources in whose lists of what was set aside to look; `None` if the filter does not ask for that.
+fn odd_sources(
+    connection: &Connection,
+    filter: &CallbackFilter,
+) -> Result<Option<Vec<String>>, Error> {
+    let Some(outcome) = filter.outcome.filter(|outcome| *outcome != CallbackOutcome::Events) else {
+        return Ok(None);
+    };
+    if let Some(source) = &filter.source {
+        return Ok(Some(vec![source.to_string()]));
+    }
+    let mut next = connection.prepare_cached(
+        "SELECT c.source FROM callback AS c WHERE c.outcome = ?1 AND c.outcome <> 'events' AND c.source > ?2
+         ORDER BY c.source LIMIT 1",
+    )?;
+    let mut sources: Vec<String> = Vec::new();
+    loop {
+        let last = sources.last().map_or("", String::as_str);
+        let found = next.query_row(params![outcome.as_str(), last], |row| row.get(0)).optional()?;
+        let Some(source) = found else { return Ok(Some(sources)) };
+        sources.push(source);
+    }
+}
+
+/// The next callbacks of one list, each with whether its columns fit.
+fn some(
+    connection: &Connection,
+    filter: &CallbackFilter,
+    odd_of: Option<&str>,
+    (above, below): (i64, i64),
+    (order, limit): (Order, usize),
+) -> Result<Vec<Candidate>, Error> {
+    let (index, of) = match odd_of {
+        Some(_) => ("INDEXED BY callback_odd", format!("AND c.source = ?4 AND {ODD}")),
+        None => ("", String::new()),
+    };
+    let (_, order) = direction(order);
     let sql = format!(
-        "SELECT {COLUMNS} FROM callback AS c
-         WHERE c.id {comparison} ?1 AND c.id >= ?5 AND c.id < ?6 {of_source} {with_outcome}
-           AND c.received_ms >= ?7 AND c.received_ms < ?8
-         ORDER BY c.id {order} LIMIT ?2"
+        "SELECT c.id, (?4 IS NULL OR c.source = ?4) AND (?5 IS NULL OR c.outcome = ?5)
+                      AND c.received_ms >= ?6 AND c.received_ms < ?7
+         FROM callback AS c {index}
+         WHERE c.id > ?1 AND c.id < ?2 {of} ORDER BY c.id {order} LIMIT ?3"
     );
-    let mut statement = connection.prepare_cached(&sql)?;
-    let source = filter.source.as_ref().map(Name::as_str);
-    let outcome = filter.outcome.map(CallbackOutcome::as_str);
-    let (from, to) = (from.unwrap_or(0), to.unwrap_or(i64::MAX));
-    let since = filter.since.map_or(i64::MIN, Time::as_millis);
-    let until = filter.until.map_or(i64::MAX, Time::as_millis);
-    walk(page, |after, limit| {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let values = params![after, limit, source, outcome, from, to, since, until];
-        let found = statement.query_map(values, record)?;
-        found.map(|found| found.map(|(number, record)| (number, Some(record)))).collect()
-    })
+    let values = params![
+        above,
+        below,
+        number_of(limit),
+        odd_of.or(filter.source.as_ref().map(Name::as_str)),
+        filter.outcome.map(CallbackOutcome::as_str),
+        filter.since.map_or(i64::MIN, Time::as_millis),
+        filter.until.map_or(i64::MAX, Time::as_millis),
+    ];
+    candidates(connection, &sql, values)
 }
 
 /// What came in from a source so far.

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Error, OptionalExtension, params};
 
 use super::super::rows::{self, EVENT_COLUMNS};
-use super::{direction, walk};
+use super::walk::{candidates, direction, rows as number_of, walk};
 use crate::domain::event::Event;
 use crate::domain::name::Name;
 use crate::domain::query::{Page, PageRequest};
@@ -23,24 +23,19 @@ pub(super) fn page(
     }
     let (comparison, order) = direction(page.order);
     let sql = format!(
-        "WITH place AS MATERIALIZED (
-             SELECT e.sequence AS sequence
-             FROM message AS m INDEXED BY message_by_conversation
-             CROSS JOIN event AS e INDEXED BY event_by_message
-             WHERE m.conversation = ?3 AND m.source = ?4 AND e.message = m.id AND e.sequence {comparison} ?1
-             ORDER BY e.sequence {order} LIMIT ?2
-         )
-         SELECT {EVENT_COLUMNS} FROM place CROSS JOIN event AS e WHERE e.sequence = place.sequence
-         ORDER BY e.sequence {order}"
+        "SELECT e.sequence, TRUE
+         FROM message AS m INDEXED BY message_by_conversation
+         CROSS JOIN event AS e INDEXED BY event_by_message
+         WHERE m.conversation = ?3 AND m.source = ?4 AND e.message = m.id AND e.sequence {comparison} ?1
+         ORDER BY e.sequence {order} LIMIT ?2"
     );
-    let mut statement = connection.prepare_cached(&sql)?;
-    let found = walk(page, |after, limit| {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let found = statement
-            .query_map(params![after, limit, conversation, source.as_str()], rows::event)?;
-        found.map(|event| event.map(|event| (event.sequence, Some(event)))).collect()
-    });
-    found.map(Some)
+    let event = format!("SELECT {EVENT_COLUMNS} FROM event AS e WHERE e.sequence = ?1");
+    let mut event = connection.prepare_cached(&event)?;
+    let find = |after, limit| {
+        let values = params![after, number_of(limit), conversation, source.as_str()];
+        candidates(connection, &sql, values)
+    };
+    walk(page, find, |sequence| event.query_row([sequence], rows::event).map(Some)).map(Some)
 }
 
 fn is_known(connection: &Connection, source: &Name, conversation: &str) -> Result<bool, Error> {

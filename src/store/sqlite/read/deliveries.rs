@@ -3,12 +3,14 @@
 use rusqlite::{Connection, Error, params};
 
 use super::super::rows::{self, DELIVERY_COLUMNS};
-use super::{by_uid, direction, walk};
+use super::arrivals::{Arrivals, between};
+use super::by_uid;
+use super::walk::{Candidate, beyond, candidates, direction, rows as number_of, walk};
 use crate::clock::Time;
 use crate::domain::delivery::{Delivery, DeliveryState};
-use crate::domain::id::DeliveryId;
+use crate::domain::id::{DeliveryId, EventId};
 use crate::domain::name::Name;
-use crate::domain::query::{DeliveryFilter, Page, PageRequest};
+use crate::domain::query::{DeliveryFilter, Order, Page, PageRequest};
 use crate::store::Backlog;
 
 /// A delivery with its attempts.
@@ -46,39 +48,79 @@ pub(super) fn of_event_bare(
     found.collect()
 }
 
-/// A page of deliveries with their attempts.
+/// A page of deliveries with their attempts, in the order in which they were made.
 pub(super) fn page(
     connection: &Connection,
     filter: &DeliveryFilter,
     page: PageRequest,
 ) -> Result<Page<Delivery>, Error> {
-    let (comparison, order) = direction(page.order);
+    let event = match filter.event {
+        None => None,
+        Some(id) => match sequence(connection, id)? {
+            None => return Ok(Page { items: Vec::new(), place: page.after, more: false }),
+            found => found,
+        },
+    };
+    let bounds = between(connection, Arrivals::Deliveries, filter.since, filter.until)?;
     let sql = format!(
-        "SELECT {DELIVERY_COLUMNS} FROM delivery AS d JOIN event AS e ON e.sequence = d.event
-         WHERE d.id {comparison} ?1
-           AND (?3 IS NULL OR d.destination = ?3) AND (?4 IS NULL OR d.state = ?4) AND (?5 IS NULL OR e.uid = ?5)
-           AND (?6 IS NULL OR (d.order_key IS NOT NULL AND d.state = 'exhausted') = ?6)
-         ORDER BY d.id {order} LIMIT ?2"
+        "SELECT {DELIVERY_COLUMNS} FROM delivery AS d JOIN event AS e ON e.sequence = d.event WHERE d.id = ?1"
     );
-    let mut statement = connection.prepare_cached(&sql)?;
-    let destination = filter.destination.as_ref().map(Name::as_str);
-    let (state, event) = (
-        filter.state.map(DeliveryState::as_str),
-        filter.event.map(crate::domain::id::EventId::to_bytes),
-    );
-    walk(page, |after, limit| {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let found = statement.query_map(
-            params![after, limit, destination, state, event, filter.blocking],
-            rows::delivery,
-        )?;
-        found
-            .map(|found| {
-                let found = found?;
-                Ok((found.0, Some(rows::with_attempts(connection, found)?)))
-            })
-            .collect()
+    let mut one = connection.prepare_cached(&sql)?;
+    let find = |after, limit| {
+        some(connection, filter, event, beyond(page.order, after, bounds), (page.order, limit))
+    };
+    walk(page, find, |row| {
+        let found = one.query_row([row], rows::delivery)?;
+        rows::with_attempts(connection, found).map(Some)
     })
+}
+
+/// The next deliveries in the shortest list that holds all that are wanted, each with whether its columns fit.
+fn some(
+    connection: &Connection,
+    filter: &DeliveryFilter,
+    event: Option<i64>,
+    (above, below): (i64, i64),
+    (order, limit): (Order, usize),
+) -> Result<Vec<Candidate>, Error> {
+    let ended = "d.state IN ('exhausted', 'expired', 'cancelled')";
+    let blocking = filter.blocking.unwrap_or_default().then_some(DeliveryState::Exhausted);
+    let state = filter.state.or(blocking);
+    let has_ended_badly = matches!(
+        state,
+        Some(DeliveryState::Exhausted | DeliveryState::Expired | DeliveryState::Cancelled)
+    );
+    let (index, of) = match event {
+        Some(_) => ("INDEXED BY delivery_by_event", "AND d.event = ?6".to_owned()),
+        None if has_ended_badly => {
+            ("INDEXED BY delivery_ended", format!("AND d.state = ?5 AND {ended}"))
+        }
+        None => ("", String::new()),
+    };
+    let (_, order) = direction(order);
+    let sql = format!(
+        "SELECT d.id, (?4 IS NULL OR d.destination = ?4) AND (?5 IS NULL OR d.state = ?5)
+                      AND (?6 IS NULL OR d.event = ?6) AND d.made_ms >= ?7 AND d.made_ms < ?8
+                      AND (?9 IS NULL OR (d.order_key IS NOT NULL AND d.state = 'exhausted') = ?9)
+         FROM delivery AS d {index}
+         WHERE d.id > ?1 AND d.id < ?2 {of} ORDER BY d.id {order} LIMIT ?3"
+    );
+    let values = params![
+        above,
+        below,
+        number_of(limit),
+        filter.destination.as_ref().map(Name::as_str),
+        state.map(DeliveryState::as_str),
+        event,
+        filter.since.map_or(i64::MIN, Time::as_millis),
+        filter.until.map_or(i64::MAX, Time::as_millis),
+        filter.blocking,
+    ];
+    candidates(connection, &sql, values)
+}
+
+fn sequence(connection: &Connection, id: EventId) -> Result<Option<i64>, Error> {
+    by_uid(connection, "SELECT sequence FROM event WHERE uid = ?1", id.to_bytes(), |row| row.get(0))
 }
 
 /// What waits for a destination.

@@ -1,59 +1,88 @@
 //! Questions about messages: lists of their folded states.
 
-use rusqlite::{Connection, Error, Row, params};
+use rusqlite::{Connection, Error, params};
 
 use super::super::rows;
 use super::events::has_phone;
-use super::{direction, walk};
+use super::walk::{Candidate, candidates, direction, merged, rows as number_of, walk};
 use crate::clock::Time;
 use crate::domain::message::{Message, State};
 use crate::domain::name::Name;
 use crate::domain::query::{MessageFilter, Page, PageRequest};
 
+/// What the index of open messages holds, in the words of its definition, so that SQLite sees that it fits.
+const OPEN: &str = "m.state IN ('queued', 'sent', 'failed')";
+
 /// A page of messages, in the order in which they were first heard of.
-///
-/// Rows that are not wanted come back too, without their JSON: so each counts as examined, and a rare filter pages on.
 pub(super) fn page(
     connection: &Connection,
     filter: &MessageFilter,
     page: PageRequest,
 ) -> Result<Page<Message>, Error> {
-    let (comparison, order) = direction(page.order);
-    let (index, of_conversation) = match filter.conversation {
-        Some(_) => ("INDEXED BY message_by_conversation", "AND m.conversation = ?8"),
-        None => ("", ""),
+    let mut one = connection.prepare_cached("SELECT folded FROM message WHERE id = ?1")?;
+    let ways = ways(filter);
+    let find = |after, limit| {
+        let lists = ways
+            .iter()
+            .map(|(from, state)| some(connection, filter, page, (*from, *state), (after, limit)));
+        Ok(merged(page.order, limit, lists.collect::<Result<_, Error>>()?))
     };
-    let sql = format!(
-        "SELECT m.id,
-                CASE WHEN (?3 IS NULL OR m.source = ?3) AND (?4 IS NULL OR m.state = ?4)
-                      AND (?5 IS NULL OR m.state IN ('queued', 'sent') AND m.updated_ms <= ?5)
-                      AND m.updated_ms >= ?6 AND m.updated_ms < ?7 AND (?8 IS NULL OR m.conversation = ?8)
-                     THEN m.folded END
-         FROM message AS m {index}
-         WHERE m.id {comparison} ?1 {of_conversation}
-         ORDER BY m.id {order} LIMIT ?2"
-    );
-    let mut statement = connection.prepare_cached(&sql)?;
-    let (source, state) =
-        (filter.source.as_ref().map(Name::as_str), filter.state.map(State::as_str));
-    let stuck_since = filter.stuck_since.map(Time::as_millis);
-    let since = filter.since.map_or(i64::MIN, Time::as_millis);
-    let until = filter.until.map_or(i64::MAX, Time::as_millis);
-    walk(page, |after, limit| {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let values =
-            params![after, limit, source, state, stuck_since, since, until, filter.conversation];
-        let found = statement.query_map(values, |row| {
-            Ok((row.get(0)?, candidate(row)?.filter(|message| fits(message, filter))))
-        })?;
-        found.collect()
+    walk(page, find, |row| {
+        let message: Message = one.query_row([row], |row| rows::json(row, 0))?;
+        Ok(Some(message).filter(|message| fits(message, filter)))
     })
 }
 
-/// The message, unless its columns have ruled it out.
-fn candidate(row: &Row<'_>) -> Result<Option<Message>, Error> {
-    let is_ruled_out = row.get_ref(1)? == rusqlite::types::ValueRef::Null;
-    if is_ruled_out { Ok(None) } else { rows::json(row, 1).map(Some) }
+/// The shortest lists that hold all that is wanted: what they are of, and the state whose messages they are.
+fn ways(filter: &MessageFilter) -> Vec<(&'static str, Option<State>)> {
+    if filter.conversation.is_some() {
+        return vec![("INDEXED BY message_by_conversation", None)];
+    }
+    let open = |state| ("INDEXED BY message_open", Some(state));
+    match filter.state {
+        Some(state @ (State::Queued | State::Sent | State::Failed)) => vec![open(state)],
+        // Nothing that has arrived is stuck.
+        Some(State::Delivered | State::Read) if filter.stuck_since.is_some() => Vec::new(),
+        None if filter.stuck_since.is_some() => vec![open(State::Queued), open(State::Sent)],
+        Some(State::Delivered | State::Read) | None => vec![("", None)],
+    }
+}
+
+/// The next messages of one list, each with whether its columns fit.
+fn some(
+    connection: &Connection,
+    filter: &MessageFilter,
+    page: PageRequest,
+    (from, state): (&str, Option<State>),
+    (after, limit): (i64, usize),
+) -> Result<Vec<Candidate>, Error> {
+    let (comparison, order) = direction(page.order);
+    let of_state = state.map_or(String::new(), |_| format!("AND m.state = ?9 AND {OPEN}"));
+    let of_conversation =
+        if filter.conversation.is_some() { "AND m.conversation = ?8" } else { "" };
+    let sql = format!(
+        "SELECT m.id, (?3 IS NULL OR m.source = ?3) AND (?4 IS NULL OR m.state = ?4)
+                      AND (?5 IS NULL OR m.state IN ('queued', 'sent') AND m.updated_ms <= ?5)
+                      AND m.updated_ms >= ?6 AND m.updated_ms < ?7 AND (?8 IS NULL OR m.conversation = ?8)
+         FROM message AS m {from}
+         WHERE m.id {comparison} ?1 {of_conversation} {of_state}
+         ORDER BY m.id {order} LIMIT ?2"
+    );
+    let values = params![
+        after,
+        number_of(limit),
+        filter.source.as_ref().map(Name::as_str),
+        filter.state.map(State::as_str),
+        filter.stuck_since.map(Time::as_millis),
+        filter.since.map_or(i64::MIN, Time::as_millis),
+        filter.until.map_or(i64::MAX, Time::as_millis),
+        filter.conversation,
+        state.map(State::as_str),
+    ];
+    // A value that no place of the statement stands for is an error.
+    let values: &[&dyn rusqlite::ToSql] = values;
+    let bound = if state.is_some() { values } else { values.get(..8).unwrap_or(values) };
+    candidates(connection, &sql, bound)
 }
 
 /// The part of a filter that the folded state decides.

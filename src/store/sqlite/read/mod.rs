@@ -8,7 +8,9 @@ mod events;
 mod messages;
 #[cfg(test)]
 mod plans;
+mod search;
 mod story;
+mod walk;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -22,7 +24,7 @@ use crate::domain::id::{CallbackId, DeliveryId, EventId};
 use crate::domain::message::Message;
 use crate::domain::name::Name;
 use crate::domain::query::{
-    CallbackFilter, DeliveryFilter, EventFilter, MessageFilter, Order, Page, PageRequest, Place,
+    CallbackFilter, DeliveryFilter, EventFilter, MessageFilter, Page, PageRequest,
 };
 use crate::store::{
     Backlog, CallbackRecord, Questions, SourceCounts, StoreError, StoredCallback, Story,
@@ -124,56 +126,6 @@ impl Questions for SqliteStore {
 
     async fn drift(&self) -> Result<Vec<(Name, Finding, Seen)>, StoreError> {
         self.readers()?.read(drift::all).await
-    }
-}
-
-/// Rows that one page examines, as a bound on the walk below.
-const EXAMINED_MAX: usize = crate::domain::query::EXAMINED_MAX;
-
-/// Rows fetched at a time while a page is filled.
-const BATCH: usize = 500;
-
-/// Walks a list by its row numbers, a batch at a time, until the page is full, the list ends, or enough was examined.
-///
-/// `fetch` gives up to `limit` rows behind `after` in the list's order, each with its number, and `None` for a row that is
-/// not wanted. So what the page says of its end is exact: nothing is skipped, nothing comes twice.
-fn walk<T>(
-    page: PageRequest,
-    mut fetch: impl FnMut(i64, usize) -> Result<Vec<(i64, Option<T>)>, Error>,
-) -> Result<Page<T>, Error> {
-    let beginning = match page.order {
-        Order::Descending => i64::MAX,
-        Order::Ascending => 0,
-    };
-    let mut after = page.after.map_or(beginning, |place| place.0);
-    let mut place = page.after;
-    let mut items = Vec::new();
-    let mut examined = 0;
-    while examined < EXAMINED_MAX {
-        let wanted = BATCH.min(page.limit + 1);
-        let rows = fetch(after, wanted)?;
-        let last = rows.len() < wanted;
-        for (number, item) in rows {
-            if items.len() == page.limit && item.is_some() {
-                return Ok(Page { items, place, more: true });
-            }
-            examined += 1;
-            after = number;
-            place = Some(Place(number));
-            items.extend(item);
-        }
-        if last {
-            return Ok(Page { items, place, more: false });
-        }
-    }
-    Ok(Page { items, place, more: true })
-}
-
-/// The comparison and order of a list's SQL.
-fn direction(order: Order) -> (&'static str, &'static str) {
-    match order {
-        Order::Descending => ("<", "DESC"),
-        Order::Ascending => (">", "ASC"),
     }
 }
 

@@ -26,11 +26,15 @@ use crate::store::{Next, Recorded};
 const GROWING: [&str; 10] =
     ["event", "e", "message", "m", "delivery", "d", "callback", "c", "attempt", "repetition"];
 
-/// A message, without which a conversation is not looked for.
+/// A message and an event of it, without which some lists are not looked into.
 const MESSAGE: &str = r#"
     INSERT INTO message (id, message_id, source, instance, conversation, updated_ms, folded)
     VALUES (1, 'a', 'shop', '', '+12025550188', 1,
-            '{"source":"shop","vendor":"v","id":"a","legs":[],"times":{},"updated_at":"2026-08-12T09:15:57Z"}')"#;
+            '{"source":"shop","vendor":"v","id":"a","legs":[],"times":{},"updated_at":"2026-08-12T09:15:57Z"}');
+    INSERT INTO event (uid, message, source, type, time_ms, time_basis, received_ms, revised, folded_changed,
+                       duplicate_key, digest, data)
+    VALUES (x'00000000000000000000000000000001', 1, 'shop', 'message.sent', 1, 'vendor', 1, 0, 0, x'02', x'03',
+            '{"vendor":"v","dialect":"d"}')"#;
 
 /// A delivery in a line.
 const DELIVERY: &str = "
@@ -81,7 +85,7 @@ fn no_question_reads_a_growing_table_from_end_to_end() {
             ask_everything(connection, PageRequest { limit: 50, order, after: Some(Place(9)) });
         }
     });
-    assert!(statements.len() > 20, "the statements were not seen: {statements:#?}");
+    assert!(statements.len() > 60, "the statements were not seen: {statements:#?}");
     let scans: Vec<(String, String)> = statements
         .iter()
         .flat_map(|sql| plan(&connection, sql).into_iter().map(|step| (step, sql.clone())))
@@ -165,9 +169,12 @@ fn ask_everything(connection: &Connection, page: PageRequest) {
         }
     }
     for event in [None, Some(EventId::from_bits(1))] {
-        let (destination, state) = (Some(name.clone()), Some(DeliveryState::Pending));
-        let filter = DeliveryFilter { destination, state, event, blocking: Some(true) };
-        deliveries::page(connection, &filter, page).unwrap();
+        for state in [None].into_iter().chain(DeliveryState::ALL.map(Some)) {
+            let destination = Some(name.clone());
+            let (since, until, blocking) = (time, time, Some(true));
+            let filter = DeliveryFilter { destination, state, event, since, until, blocking };
+            deliveries::page(connection, &filter, page).unwrap();
+        }
     }
     conversations::page(connection, &name, "+12025550188", page).unwrap();
     story::story(connection, &name, "a", None).unwrap();
@@ -204,6 +211,10 @@ fn event_filters() -> Vec<EventFilter> {
     vec![
         none(),
         EventFilter { types: all.types.clone(), ..none() },
+        EventFilter { types: vec!["account.*".parse().unwrap()], since: time, ..none() },
+        EventFilter { state: Some(State::Failed), ..none() },
+        EventFilter { phone: text.clone(), ..none() },
+        EventFilter { client_ref: text.clone(), ..none() },
         EventFilter { sources: all.sources.clone(), ..none() },
         EventFilter { message_id: text.clone(), ..none() },
         EventFilter { conversation: text, ..none() },
@@ -228,5 +239,11 @@ fn message_filters() -> Vec<MessageFilter> {
         since: time,
         until: time,
     };
-    vec![MessageFilter::default(), MessageFilter { conversation: None, ..all.clone() }, all]
+    let alone =
+        |state, stuck_since| MessageFilter { state, stuck_since, ..MessageFilter::default() };
+    let states = [None].into_iter().chain(State::ALL.map(Some));
+    let mut filters: Vec<MessageFilter> =
+        states.flat_map(|state| [alone(state, None), alone(state, time)]).collect();
+    filters.extend([MessageFilter { conversation: None, ..all.clone() }, all]);
+    filters
 }
