@@ -17,7 +17,7 @@ use callbox::clock::{Clock, SystemClock};
 use callbox::domain::callback::CallbackOutcome;
 use callbox::domain::id::IdMaker;
 use callbox::random::Random;
-use callbox::receive::{DriftBook, Receiver};
+use callbox::receive::{DriftBook, Rates, Receiver};
 use callbox::store::{Appended, Intake, Kept, NewCallback, NewReading, Reread, StoreError};
 use callbox::vendor::{self, Reading, authenticity};
 use cases::Case;
@@ -47,6 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ids: Arc::new(IdMaker::new(Random::from_system())),
         key: [7; 32],
         drift: DriftBook::default(),
+        rates: Rates::default(),
         wake: Arc::new(Notify::new()),
         news: watch::Sender::new(()),
     };

@@ -14,7 +14,7 @@ use crate::delivery::{DeliveryWorker, Destinations};
 use crate::domain::id::IdMaker;
 use crate::http::{self, Health, Listeners, Room};
 use crate::random::Random;
-use crate::receive::{DriftBook, Receiver};
+use crate::receive::{DriftBook, Rates, Receiver};
 use crate::store::sqlite::{DiskRoom, OpenError, SqliteStore};
 use crate::store::{Retention, Store};
 
@@ -93,6 +93,7 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
         ids: Arc::new(IdMaker::new(ids)),
         key: store.key(),
         drift: DriftBook::remembered(store.drift().await?),
+        rates: Rates::of(&config.sources, &clock),
         wake,
         news: watch::Sender::new(()),
     };

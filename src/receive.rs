@@ -1,17 +1,20 @@
 //! Taking a callback in: authenticate, read, choose destinations, append. No HTTP, no SQL.
 
 mod drift;
+mod rates;
 mod reprocess;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::{Notify, watch};
 
 pub use drift::DriftBook;
+pub use rates::Rates;
 pub use reprocess::Reprocessing;
 
 use crate::clock::Time;
@@ -37,6 +40,8 @@ pub struct Receiver<S: ?Sized> {
     pub key: [u8; 32],
     /// What vendors send that their adapters do not know.
     pub drift: DriftBook,
+    /// How many callbacks a second sources may bring.
+    pub rates: Rates,
     /// Wakes the delivery worker.
     pub wake: Arc<Notify>,
     /// Wakes those who follow the events, once there are more of them. It says nothing of which: the store does.
@@ -58,17 +63,37 @@ pub struct Accepted {
     pub reason: Option<String>,
 }
 
+/// Why a callback is not on disk.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NotTaken {
+    /// It is authentic, but one more than its source's rate allows; another may come after this time.
+    #[error("the source brings more callbacks than its rate allows")]
+    TooMany(Duration),
+    /// It is not authentic, and the store could not keep it.
+    #[error("it is not authentic, and could not be kept: {0}")]
+    Unauthentic(#[source] StoreError),
+    /// The store could not keep it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 impl<S: Intake + ?Sized> Receiver<S> {
     /// Takes a callback in. Only `Ok` may be answered 2xx: then it is committed and synced. `public_url` is what vendors call,
     /// up to where the callback's path begins.
+    ///
+    /// # Errors
+    /// Why it was not kept. What is not authentic is refused as that, whatever the store has to say.
     pub async fn accept(
         &self,
         source: &Source,
         callback: Callback,
         public_url: &str,
-    ) -> Result<Accepted, StoreError> {
+    ) -> Result<Accepted, NotTaken> {
         let kept = match authenticity::check(&source.auth, &callback, public_url) {
-            Ok(authentic) => self.judge(source, authentic, callback.received_at),
+            Ok(authentic) => {
+                self.rates.take(&source.name).map_err(NotTaken::TooMany)?;
+                self.judge(source, authentic, callback.received_at)
+            }
             Err(refusal) => Kept::Unauthentic(refusal.word().to_owned(), source.unauthentic_keep),
         };
         let (kind, reason) = match &kept {
@@ -80,7 +105,11 @@ impl<S: Intake + ?Sized> Receiver<S> {
         let (id, received_at) = (callback.id, callback.received_at);
         let findings = findings(&kept);
         let drift = self.drift.worth_writing(&source.name, &findings, id, received_at);
-        let appended = self.store.append(self.sealed(source, callback, kept, drift)).await?;
+        let is_authentic = !matches!(kept, Kept::Unauthentic(..));
+        let appended = self.store.append(self.sealed(source, callback, kept, drift)).await;
+        let appended = appended.map_err(|error| {
+            if is_authentic { NotTaken::Store(error) } else { NotTaken::Unauthentic(error) }
+        })?;
         self.drift.note(&source.name, &findings, id, received_at);
         if appended.outcome == CallbackOutcome::Events {
             self.news.send_replace(());

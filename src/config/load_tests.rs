@@ -266,7 +266,9 @@ fn wrong_settings_of_a_source_are_refused() {
             ("answer = { status = 404 }", "answer.status: has to be 200 to 299"),
             (r#"answers = { "call.acton" = {} }"#, "did you mean `call.action`?"),
             ("unauthentic_answer = 403", "has to be 401"),
-            ("rate = 5", "rate: limiting the rate of a source is not supported yet"),
+            ("rate = 0", "rate: has to be a whole number of callbacks a second, 1 to 1000000"),
+            ("rate = 2.5", "rate: has to be a whole number of callbacks a second"),
+            (r#"rate = "5/s""#, "rate: has to be a whole number of callbacks a second"),
         ],
     );
 }

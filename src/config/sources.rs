@@ -1,6 +1,7 @@
 //! The sections `[sources.NAME]`: who pushes to us, how that is proved, and what is answered.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use jiff::tz::TimeZone;
 use toml::Spanned;
@@ -9,7 +10,7 @@ use url::Url;
 use super::judge::Judge;
 use super::mapping;
 use super::mistakes::did_you_mean;
-use super::raw::{RawAnswer, RawQuota, RawSource, Text};
+use super::raw::{Anything, RawAnswer, RawQuota, RawSource, Text};
 use super::schemes::schemes;
 use crate::domain::event_type::EventType;
 use crate::domain::name::Name;
@@ -21,6 +22,9 @@ const MAX_BODY_MAX: u64 = 64 << 20;
 
 /// The largest `unauthentic_keep.bytes`.
 const KEEP_BYTES_MAX: u64 = 1 << 40;
+
+/// The largest `rate`, in callbacks a second: more than a machine takes.
+const RATE_MAX: u32 = 1_000_000;
 
 /// The source of callbox's own alarms, which destinations may ask for, and nobody may configure.
 pub(super) const OURS: &str = "callbox";
@@ -50,7 +54,10 @@ fn source(
     let answers = answers(&raw.answers, judge);
     let unauthentic_answer = unauthentic_answer(raw.unauthentic_answer.as_ref(), judge);
     let unauthentic_keep = quota(&raw.unauthentic_keep, judge);
-    let no_rate = judge.not_yet(raw.rate.as_ref(), "limiting the rate of a source is");
+    let rate = match &raw.rate {
+        None => Some(None),
+        Some(value) => rate(value, judge).map(Some),
+    };
     let vendor = vendor(name, raw, judge)?;
     let max_body = match &raw.max_body {
         None => Some(vendor.default_max_body()),
@@ -60,12 +67,12 @@ fn source(
     };
     let timezone = timezone(name, raw.timezone.as_ref(), vendor, judge);
     let mapping = mapping::of_source(name, raw, vendor, judge);
-    no_rate?;
     Some(Source {
         name: read_name?,
         vendor: vendor.code(),
         auth: auth?,
         max_body: max_body?,
+        rate: rate?,
         reading: ReadSettings {
             timezone: timezone?,
             decode_escapes: raw.decode_escapes,
@@ -155,6 +162,16 @@ fn unauthentic_answer(status: Option<&Spanned<u16>>, judge: &mut Judge<'_>) -> O
             judge.refuse(status, "has to be 401, or 200 for a vendor that gives up on 4xx")
         }
     }
+}
+
+/// Callbacks a second.
+fn rate(value: &Anything, judge: &mut Judge<'_>) -> Option<NonZeroU32> {
+    let number = value.get_ref().as_integer().and_then(|number| u32::try_from(number).ok());
+    let rate = number.filter(|number| *number <= RATE_MAX).and_then(NonZeroU32::new);
+    rate.or_else(|| {
+        let message = format!("has to be a whole number of callbacks a second, 1 to {RATE_MAX}");
+        judge.refuse(value, message)
+    })
 }
 
 fn quota(raw: &RawQuota, judge: &mut Judge<'_>) -> Option<Quota> {

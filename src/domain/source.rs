@@ -1,6 +1,7 @@
 //! A configured sender: how it proves itself, how its callbacks are read, and what it is answered.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub struct Source {
     pub auth: Vec<Scheme>,
     /// The largest body taken, in bytes.
     pub max_body: usize,
+    /// The most callbacks a second; what is beyond is not kept.
+    pub rate: Option<NonZeroU32>,
     /// How its callbacks are read.
     pub reading: ReadSettings,
     /// What a stored callback is answered.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, dev};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -40,14 +41,20 @@ pub(super) enum NoBody {
 }
 
 /// A request's body that was not read yet.
-pub(super) struct Body(dev::Payload);
+pub(super) struct Body {
+    payload: dev::Payload,
+    /// The length that the head says it has; it may lie.
+    declared: usize,
+}
 
 impl FromRequest for Body {
     type Error = actix_web::Error;
     type Future = Ready<Result<Self, Self::Error>>;
 
-    fn from_request(_: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
-        ready(Ok(Self(payload.take())))
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        let length = request.headers().get(header::CONTENT_LENGTH);
+        let length = length.and_then(|value| value.to_str().ok()?.parse().ok());
+        ready(Ok(Self { payload: payload.take(), declared: length.unwrap_or(0) }))
     }
 }
 
@@ -61,6 +68,9 @@ impl Body {
         clock: &dyn Clock,
     ) -> Result<Bytes, NoBody> {
         let start = clock.elapsed();
+        if flight.is_full_with(self.declared.min(cap)) {
+            return Err(NoBody::Crowded);
+        }
         let mut held = Held { buffer: BytesMut::new(), taken: 0, flight: flight.clone() };
         let mut total: usize = 0;
         loop {
@@ -70,7 +80,7 @@ impl Body {
             let left = allowed.saturating_sub(clock.elapsed().saturating_sub(start));
             let next = tokio::select! {
                 biased;
-                next = self.0.next() => next,
+                next = self.payload.next() => next,
                 () = clock.sleep(left) => return Err(NoBody::TooSlow),
             };
             let Some(chunk) = next else { break };
@@ -121,6 +131,13 @@ impl Drop for Held {
 /// How many bytes of bodies are in flight.
 #[derive(Clone, Debug, Default)]
 pub(super) struct InFlight(Arc<AtomicUsize>);
+
+impl InFlight {
+    /// Whether so many bytes more would be too many: then nothing of them needs to be read.
+    fn is_full_with(&self, more: usize) -> bool {
+        self.0.load(Ordering::Relaxed).saturating_add(more) > IN_FLIGHT_MAX
+    }
+}
 
 #[cfg(test)]
 mod tests {

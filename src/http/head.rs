@@ -147,6 +147,7 @@ mod tests {
             vendor: "wessaal",
             auth,
             max_body: 1,
+            rate: None,
             reading: ReadSettings {
                 timezone: jiff::tz::TimeZone::UTC,
                 decode_escapes: false,

@@ -1,5 +1,8 @@
 //! `/in/{source}` and all below it: where vendors push. The answers are decided in the contract's order.
 
+use std::num::NonZeroU32;
+use std::time::Duration;
+
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -12,9 +15,12 @@ use super::room::Room;
 use crate::domain::callback::{Callback, CallbackOutcome};
 use crate::domain::id::CallbackId;
 use crate::domain::source::Source;
+use crate::receive::NotTaken;
+use crate::store::StoreError;
 use crate::vendor::{self, authenticity};
 
-/// A push: 404, 405, 401 from the head, 408 and 413, 401 over the body, 503, and 200 once it is on disk.
+/// A push: 404, 405, 401 from the head, 408 and 413, 401 over the body, 429, 503, and 200 once it is on disk. Where there is no
+/// room on the disk or in memory, the 503 comes before the body is read.
 pub(super) async fn push(
     room: web::Data<Room>,
     request: HttpRequest,
@@ -25,6 +31,9 @@ pub(super) async fn push(
     allowed(source, &request)?;
     let request_head = head::read(&request, source, &room.config.server.trusted_proxies);
     let proven = authenticity::check_head(&source.auth, &request_head, received_at);
+    if let Err(error) = room.store.has_room() {
+        return Err(not_kept(source, error, proven.is_ok()));
+    }
     let body = match body.read(source.max_body, &room.in_flight, &*room.clock).await {
         Ok(body) => body,
         Err(no_body) => {
@@ -39,8 +48,9 @@ pub(super) async fn push(
     let callback =
         Callback { id, source: source.name.clone(), received_at, head: request_head, body };
     match room.receiver.accept(source, callback, room.public_url()).await {
-        Err(_) if proven.is_err() && source.unauthentic_answer == 401 => Err(unauthentic()),
-        Err(error) => Err(error.into()),
+        Err(NotTaken::TooMany(wait)) => Err(too_many(source, wait)),
+        Err(NotTaken::Unauthentic(error)) => Err(not_kept(source, error, false)),
+        Err(NotTaken::Store(error)) => Err(not_kept(source, error, true)),
         Ok(accepted)
             if accepted.outcome == CallbackOutcome::Unauthentic
                 && source.unauthentic_answer == 401 =>
@@ -85,6 +95,24 @@ fn unauthentic() -> Problem {
         Code::Unauthentic,
         "a credential or signature that this source asks for is missing or wrong",
     )
+}
+
+/// The store did not take it. What is not authentic is told so all the same, unless its source is to hear of it only once it is kept.
+fn not_kept(source: &Source, error: StoreError, is_authentic: bool) -> Problem {
+    if is_authentic || source.unauthentic_answer != 401 {
+        return error.into();
+    }
+    tracing::warn!(source.name = %source.name, %error, "a callback that is not authentic was not kept");
+    unauthentic()
+}
+
+/// Whole seconds are told: a vendor that comes as early as it may has to find room then.
+fn too_many(source: &Source, wait: Duration) -> Problem {
+    let seconds = wait.as_millis().div_ceil(1_000).max(1);
+    let rate = source.rate.map_or(0, NonZeroU32::get);
+    let detail = format!("more than the {rate} callbacks a second that this source may bring");
+    let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+    Problem::new(Code::TooMany, detail).with(header::RETRY_AFTER, HeaderValue::from(seconds))
 }
 
 fn without_body(source: &Source, reason: NoBody) -> Problem {

@@ -24,6 +24,11 @@ struct BySource {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfSource {
+    source: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByReason {
     source: String,
     reason: String,
@@ -79,6 +84,7 @@ async fn sources(room: &Room, registry: &mut Registry) -> Result<(), Problem> {
     let callbacks = Family::<BySource, Counter>::default();
     let unauthentic = Family::<ByReason, Counter>::default();
     let drift = Family::<ByKind, Counter>::default();
+    let limited = Family::<OfSource, Counter>::default();
     for source in &room.config.sources {
         let counts = room.store.intake_of(&source.name).await?;
         let name = source.name.to_string();
@@ -96,6 +102,10 @@ async fn sources(room: &Room, registry: &mut Registry) -> Result<(), Problem> {
         for (reason, number) in counts.unauthentic {
             unauthentic.get_or_create(&ByReason { source: name.clone(), reason }).inc_by(number);
         }
+        if source.rate.is_some() {
+            let refused = room.receiver.rates.refused(&source.name);
+            limited.get_or_create(&OfSource { source: name.clone() }).inc_by(refused);
+        }
         let found = room.receiver.drift.of(&source.name);
         for kind in Kind::ALL {
             let of_kind = found.list().into_iter().filter(|(finding, _)| finding.kind == kind);
@@ -106,6 +116,7 @@ async fn sources(room: &Room, registry: &mut Registry) -> Result<(), Problem> {
     }
     registry.register("callbacks", "Callbacks that were kept, by what became of them", callbacks);
     registry.register("unauthentic", "Callbacks that are not authentic, by reason", unauthentic);
+    registry.register("rate_limited", "Callbacks answered 429 since the start", limited);
     registry.register("drift", "Times that something unknown to the adapter was seen", drift);
     Ok(())
 }

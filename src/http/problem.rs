@@ -36,6 +36,8 @@ pub(super) enum Code {
     TooLarge,
     /// A request's connection broke off.
     BrokenOff,
+    /// A source brings more than it may.
+    TooMany,
     /// What was asked for can't be done as things stand.
     Conflict,
     /// The trouble is ours.
@@ -67,6 +69,7 @@ impl Code {
             }
             Self::TooLarge => ("too_large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
             Self::BrokenOff => ("broken_off", StatusCode::BAD_REQUEST, "The body broke off"),
+            Self::TooMany => ("too_many", StatusCode::TOO_MANY_REQUESTS, "Too many callbacks"),
             Self::Conflict => {
                 ("conflict", StatusCode::CONFLICT, "This can't be done as things stand")
             }

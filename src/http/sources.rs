@@ -66,6 +66,9 @@ struct Shown<'a> {
     duplicates: u64,
     quarantined: u64,
     unauthentic: BTreeMap<String, u64>,
+    /// Callbacks that were answered 429 since the start, and are not kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate_limited: Option<NonZeroU64>,
     drift: Vec<DriftShown>,
     /// How often something was found that the list has no room for, since the start.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,6 +98,7 @@ async fn shown<'a>(room: &Room, source: &'a Source, raw: bool) -> Result<Shown<'
         duplicates: counts.duplicates,
         quarantined: counts.quarantined,
         unauthentic: counts.unauthentic.into_iter().collect(),
+        rate_limited: NonZeroU64::new(room.receiver.rates.refused(&source.name)),
         drift: listed.collect(),
         drift_more: NonZeroU64::new(drift.more()),
     })

@@ -6,12 +6,14 @@ mod outbox;
 mod reread;
 mod retention;
 pub mod sqlite;
+mod story;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 pub use outbox::{Claimed, Next, Outbox, Recorded};
 pub use reread::{NewReading, Reread, Revision, StoredCallback};
 pub use retention::{Ages, Kind, Prune, Pruned, Retention, Round};
+pub use story::{Happening, Story};
 
 use crate::clock::Time;
 use crate::domain::callback::{Callback, CallbackOutcome};
@@ -217,61 +219,6 @@ pub struct CallbackRecord {
     pub events: Vec<EventId>,
 }
 
-/// A message with everything that happened to it, oldest first.
-#[derive(Clone, Debug)]
-pub struct Story {
-    /// The folded state.
-    pub message: Message,
-    /// What happened, in order.
-    pub timeline: Vec<Happening>,
-    /// The other instances of the source that have a message with this id.
-    pub also: Vec<String>,
-}
-
-/// One thing that happened to a message.
-#[derive(Clone, Debug)]
-pub enum Happening {
-    /// An event about it.
-    Event(Box<Event>),
-    /// A callback that repeated one of its events.
-    Duplicate {
-        /// When it was received.
-        at: Time,
-        /// The event that it repeats.
-        event: EventId,
-        /// The callback.
-        callback: CallbackId,
-    },
-    /// An event of it became due for a destination.
-    Delivery {
-        /// When it became due for the first time.
-        at: Time,
-        /// The delivery, without its attempts.
-        delivery: Delivery,
-    },
-    /// A try at one of its deliveries.
-    Attempt {
-        /// The delivery.
-        delivery: DeliveryId,
-        /// The destination's name.
-        destination: Name,
-        /// The try.
-        attempt: Attempt,
-    },
-}
-
-impl Happening {
-    /// When it happened, by our clock.
-    #[must_use]
-    pub fn at(&self) -> Time {
-        match self {
-            Self::Event(event) => event.received_at,
-            Self::Duplicate { at, .. } | Self::Delivery { at, .. } => *at,
-            Self::Attempt { attempt, .. } => attempt.started_at,
-        }
-    }
-}
-
 /// What waits for a destination.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Backlog {
@@ -315,6 +262,9 @@ pub trait Upkeep: Send + Sync {
 
     /// How many writes wait for their turn.
     fn waiting(&self) -> usize;
+
+    /// Whether there is room on the disk for what comes in, as of the last look. [`Intake::append`] is refused with the same error.
+    fn has_room(&self) -> Result<(), StoreError>;
 
     /// Looks how much of the disk is free. While that is too little, [`Intake::append`] is refused with [`StoreError::Full`];
     /// everything else goes on.

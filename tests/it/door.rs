@@ -1,15 +1,25 @@
 //! The door: who is let in by token and address, and in which order what is wrong is told.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use callbox::clock::Clock;
+use callbox::config::{Config, Environment};
+use callbox::domain::id::IdMaker;
+use callbox::random::Random;
+use callbox::receive::{DriftBook, NotTaken, Rates, Receiver};
+use callbox::store::sqlite::{DiskRoom, SqliteStore};
+use callbox::store::{Kept, StoreError};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
 use sha2::Sha256;
 
 use crate::support::bodies::receipt;
 use crate::support::callbox::Callbox;
-use crate::support::http::Headers;
+use crate::support::http::{self, Headers};
+use crate::support::shelf::Shelf;
 
 const DAY: std::time::Duration = std::time::Duration::from_hours(24);
 
@@ -123,4 +133,118 @@ async fn what_came_from_an_address_that_was_not_listed_is_released_once_it_is() 
     let answer = callbox.order(&path).await.json();
     assert_eq!((&answer["was"], &answer["outcome"]), (&json!("unauthentic"), &json!("events")));
     assert_eq!(callbox.json("/v1/messages/shop/m1").await["state"], "delivered");
+}
+
+#[tokio::test]
+async fn what_is_over_the_rate_is_told_when_to_come_again_and_is_not_kept() {
+    let limited = shop("", r#"{ type = "token", secrets = ["right"] }"#)
+        + "rate = 2\n[sources.other]\nvendor = \"wavecell\"\nauth = [{ type = \"none\" }]\n";
+    let callbox = Callbox::start(&limited).await;
+    let push = async |number: u32| {
+        callbox.push("shop/right", receipt(&format!("m{number}"), "sent")).await
+    };
+    // What is not authentic takes nothing of the rate.
+    for _ in 0..5 {
+        callbox.push("shop/wrong", "{}").await.problem(401, "unauthentic");
+    }
+    push(1).await.callback();
+    push(2).await.callback();
+    for number in [3, 4, 5] {
+        let answer = push(number).await;
+        let detail = answer.problem(429, "too_many");
+        assert!(detail.contains("2 callbacks a second"), "{detail}");
+        assert_eq!(answer.header("retry-after"), Some("1"));
+    }
+    callbox.push("shop/wrong", "{}").await.problem(401, "unauthentic");
+    callbox.push("other", receipt("m1", "sent")).await.callback();
+    callbox.clock.advance(std::time::Duration::from_millis(500));
+    push(6).await.callback();
+    push(7).await.problem(429, "too_many");
+    callbox.clock.advance(std::time::Duration::from_mins(1));
+    push(8).await.callback();
+    push(9).await.callback();
+    push(10).await.problem(429, "too_many");
+    let counts = callbox.json("/v1/sources/shop").await;
+    assert_eq!((&counts["received"], &counts["rate_limited"]), (&json!(11), &json!(5)));
+    assert_eq!(callbox.json("/v1/sources/other").await.get("rate_limited"), None);
+    let metrics = callbox.ask("/metrics").await.text();
+    assert!(metrics.contains("callbox_rate_limited_total{source=\"shop\"} 5"), "{metrics}");
+    assert_eq!(callbox.events("source=shop").await.len(), 5);
+}
+
+/// No disk has so much, so it is low from the start.
+const LOW: &str = "min_free = \"1048576GiB\"\n";
+
+#[tokio::test]
+async fn without_room_a_callback_is_sent_away_at_its_head_and_what_is_not_authentic_as_ever() {
+    let sections = format!(
+        r#"{LOW}[sources.open]
+        vendor = "wavecell"
+        auth = [{{ type = "none" }}]
+        rate = 1
+        [sources.guarded]
+        vendor = "wavecell"
+        auth = [{{ type = "token", secrets = ["right"] }}]
+        [sources.lenient]
+        vendor = "wavecell"
+        auth = [{{ type = "token", secrets = ["right"] }}]
+        unauthentic_answer = 200
+        "#
+    );
+    let callbox = Callbox::start(&sections).await;
+    // Not a byte of the body comes, and yet there is an answer.
+    let head = |target: &str| {
+        format!("POST {target} HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n")
+    };
+    let table = [
+        ("/in/open", 503, "unavailable"),
+        ("/in/guarded/right", 503, "unavailable"),
+        ("/in/guarded/wrong", 401, "unauthentic"),
+        ("/in/lenient/wrong", 503, "unavailable"),
+        ("/in/nobody", 404, "not_found"),
+    ];
+    for (target, status, code) in table {
+        let answer = http::exchange(callbox.vendors, head(target).as_bytes()).await.unwrap();
+        answer.problem(status, code);
+        let again = answer.header("retry-after");
+        assert_eq!(again, (status == 503).then_some("30"), "{target}");
+        assert_eq!(answer.header("connection"), Some("close"), "{target}");
+    }
+    assert_eq!(callbox.json("/v1/sources/guarded").await["received"], 0);
+}
+
+#[tokio::test]
+async fn a_store_that_fails_makes_nothing_authentic_and_does_not_count_against_a_signature() {
+    let shelf = Shelf::new(|folder: &Path, clock: Arc<dyn Clock>| {
+        let full = |_: &Path| Ok(DiskRoom { free: 0, total: 1 << 40 });
+        let path = folder.join("callbox.db");
+        Arc::new(
+            SqliteStore::open_keeping(&path, &clock, &Random::from_seed(1), None, full).unwrap(),
+        )
+    });
+    let config = shop("", r#"{ type = "hmac", header = "x-signature", secrets = ["right"] }"#);
+    let config = Config::parse(&config, "test.toml", &Environment::default()).unwrap();
+    let clock: Arc<dyn Clock> = Arc::clone(&shelf.clock) as _;
+    let receiver = Receiver {
+        store: Arc::clone(&shelf.store),
+        destinations: Arc::new([]),
+        ids: Arc::new(IdMaker::new(Random::from_seed(1))),
+        key: shelf.store.key(),
+        drift: DriftBook::default(),
+        rates: Rates::of(&config.sources, &clock),
+        wake: Arc::default(),
+        news: tokio::sync::watch::Sender::new(()),
+    };
+    for key in ["right", "wrong"] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
+        mac.update(b"{}");
+        let mut callback = shelf.callback("{}", Kept::Events(Vec::new())).callback;
+        let signature = hex::encode(mac.finalize().into_bytes());
+        callback.head.headers = vec![("x-signature".to_owned(), signature)];
+        let refused = receiver.accept(&config.sources[0], callback, "").await.unwrap_err();
+        match key {
+            "right" => assert!(matches!(refused, NotTaken::Store(StoreError::Full(_)))),
+            _ => assert!(matches!(refused, NotTaken::Unauthentic(StoreError::Full(_)))),
+        }
+    }
 }

@@ -160,6 +160,10 @@ impl Upkeep for SqliteStore {
         self.writer().map_or(0, |writer| writer.waiting())
     }
 
+    fn has_room(&self) -> Result<(), StoreError> {
+        self.roomy()
+    }
+
     async fn look_at_disk(&self) -> Result<(), StoreError> {
         let space = Arc::clone(&self.space);
         // A disk that hangs would hold an async thread up; it is a reading thread that asks.

@@ -226,6 +226,10 @@ impl Upkeep for FaultyStore {
         self.inner.waiting()
     }
 
+    fn has_room(&self) -> Result<(), StoreError> {
+        self.inner.has_room()
+    }
+
     async fn look_at_disk(&self) -> Result<(), StoreError> {
         self.inner.look_at_disk().await
     }

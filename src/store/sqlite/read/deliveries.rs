@@ -83,7 +83,7 @@ fn some(
     (above, below): (i64, i64),
     (order, limit): (Order, usize),
 ) -> Result<Vec<Candidate>, Error> {
-    let ended = "d.state IN ('exhausted', 'expired', 'cancelled')";
+    let ended = "(d.state = 'exhausted' OR d.state = 'expired' OR d.state = 'cancelled')";
     let blocking = filter.blocking.unwrap_or_default().then_some(DeliveryState::Exhausted);
     let state = filter.state.or(blocking);
     let has_ended_badly = matches!(

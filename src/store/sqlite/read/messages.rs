@@ -11,7 +11,7 @@ use crate::domain::name::Name;
 use crate::domain::query::{MessageFilter, Page, PageRequest};
 
 /// What the index of open messages holds, in the words of its definition, so that SQLite sees that it fits.
-const OPEN: &str = "m.state IN ('queued', 'sent', 'failed')";
+const OPEN: &str = "(m.state = 'queued' OR m.state = 'sent' OR m.state = 'failed')";
 
 /// A page of messages, in the order in which they were first heard of.
 pub(super) fn page(

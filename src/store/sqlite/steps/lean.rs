@@ -4,6 +4,7 @@
 ///
 /// * Without AUTOINCREMENT, which keeps a table of counters up to date at every insert. Numbers are still never used twice: who
 ///   removes the row with the highest one writes that down in `floor`.
+/// * Without lists in conditions: for every row that is written SQLite would make a table of the list.
 /// * Without references that are looked up at every insert. The rows they lead to are removed last, by the same step.
 /// * An event's key is looked for among its message's own events, which stand together at the end of the index while the message
 ///   is young. Only events of no message are found by their key alone.
@@ -20,7 +21,8 @@ pub(in crate::store::sqlite) const LEAN: &str = "
         uid          BLOB    NOT NULL UNIQUE,
         source       TEXT    NOT NULL,
         received_ms  INTEGER NOT NULL,
-        outcome      TEXT    NOT NULL CHECK (outcome IN ('events', 'duplicate', 'quarantined', 'unauthentic')),
+        outcome      TEXT    NOT NULL
+                     CHECK (outcome = 'events' OR outcome = 'duplicate' OR outcome = 'quarantined' OR outcome = 'unauthentic'),
         reason       TEXT,
         events       BLOB    NOT NULL,     -- the uids of its events, new ones and known ones, 16 bytes each
         method       TEXT    NOT NULL,
@@ -75,7 +77,8 @@ pub(in crate::store::sqlite) const LEAN: &str = "
         event        INTEGER NOT NULL,     -- the sequence of its event
         destination  TEXT    NOT NULL,
         state        TEXT    NOT NULL
-                     CHECK (state IN ('pending', 'in_flight', 'succeeded', 'exhausted', 'expired', 'cancelled')),
+                     CHECK (state = 'pending' OR state = 'in_flight' OR state = 'succeeded' OR state = 'exhausted'
+                            OR state = 'expired' OR state = 'cancelled'),
         made_ms      INTEGER NOT NULL,
         due_ms       INTEGER NOT NULL,     -- when the next attempt is due, or the latest one was
         started_ms   INTEGER,              -- when the attempt under way began

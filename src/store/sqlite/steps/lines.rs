@@ -12,7 +12,8 @@ pub(in super::super) const LINES: &str = "
 
     -- Whatever ends a delivery, it leaves its line, and the next one is due since it was made.
     CREATE TRIGGER delivery_leaves_line AFTER UPDATE OF state, order_key ON delivery
-    WHEN OLD.order_key IS NOT NULL AND (NEW.order_key IS NULL OR NEW.state IN ('succeeded', 'expired', 'cancelled'))
+    WHEN OLD.order_key IS NOT NULL
+     AND (NEW.order_key IS NULL OR NEW.state = 'succeeded' OR NEW.state = 'expired' OR NEW.state = 'cancelled')
     BEGIN
         UPDATE delivery SET order_key = NULL WHERE id = OLD.id;
         UPDATE delivery SET due_ms = made_ms
