@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use callbox::clock::{Clock, SystemClock};
 use callbox::random::Random;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::evidence::{amount, broken, tell};
 use crate::support::bodies::receipt;
 use crate::support::http;
 use crate::support::load::{Acknowledged, Connection, Load};
@@ -14,45 +17,59 @@ use crate::support::program::Place;
 use crate::support::receiver::Receiver;
 
 /// Kills in one run, unless `CALLBOX_KILL_ROUNDS` says otherwise.
-const ROUNDS: u64 = 8;
+const ROUNDS: u64 = 50;
+
+/// Callbacks that every round gets acknowledged at least before the kill, and at most that many more, unless
+/// `CALLBOX_KILL_ACKNOWLEDGED` says otherwise.
+const ACKNOWLEDGED: u64 = 20;
 
 /// Connections that push at the same time.
 const CONNECTIONS: usize = 16;
 
-/// The most callbacks that a round gets acknowledged before the kill.
-const ACKNOWLEDGED_MAX: usize = 600;
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_or_altered_by_a_kill_at_any_moment() {
-    let rounds = std::env::var_os("CALLBOX_KILL_ROUNDS")
-        .map_or(ROUNDS, |text| text.to_str().unwrap().parse().unwrap());
+    let rounds = amount("CALLBOX_KILL_ROUNDS", ROUNDS);
+    let least = usize::try_from(amount("CALLBOX_KILL_ACKNOWLEDGED", ACKNOWLEDGED)).unwrap();
     let place = Place::new("");
-    let mut everything = Vec::new();
-    let mut unanswered = 0;
+    let clock = SystemClock::new();
+    let (mut everything, mut unanswered, mut gone) = (Vec::new(), 0, 0);
+    let mut slowest = Duration::ZERO;
     for seed in 0..rounds {
-        let moment = Random::from_seed(seed).below(ACKNOWLEDGED_MAX);
+        let moment = least + Random::from_seed(seed).below(least);
         let mut program = place.start();
         let mut load = Load::start(program.vendors, CONNECTIONS);
         load.reach(moment).await;
         program.kill();
         let pushed = load.end().await;
-        eprintln!(
-            "round {seed}: killed after {moment}, {} acknowledged, {} not answered",
-            pushed.acknowledged.len(),
-            pushed.unanswered
-        );
         assert!(pushed.acknowledged.len() >= moment);
         unanswered += pushed.unanswered;
 
+        let before = clock.elapsed();
         let program = place.start();
-        assert_bodies(program.api, &pushed.acknowledged).await;
+        let ready = http::send(program.vendors, "GET", "/readyz", &[], b"").await.unwrap();
+        assert_eq!(ready.status, 200, "{}", ready.text());
+        slowest = slowest.max(clock.elapsed().saturating_sub(before));
+        gone += lost_bodies(program.api, &pushed.acknowledged).await.len();
         everything.extend(pushed.acknowledged);
-        assert_kept(program.api, &everything).await;
+        if gone > 0 {
+            break;
+        }
     }
-    eprintln!(
-        "{rounds} kills: {} acknowledged, 0 of them lost or altered; {unanswered} had no answer yet",
-        everything.len()
-    );
+    let program = place.start();
+    gone = gone.max(lost(program.api, &everything).await.len());
+    let deep = place.run(&["check", "--deep"]);
+    let amount =
+        format!("{rounds} kills, {} acknowledged, {unanswered} unanswered", everything.len());
+    let integrity = if deep.status.success() { "whole" } else { "damaged" };
+    let ready = slowest.as_secs_f64();
+    let found =
+        format!("{gone} lost or altered; store {integrity}; ready again within {ready:.2} s");
+    tell("Killed under load", &amount, &found);
+    if broken().is_some() {
+        assert!(gone > 0, "the check does not see what is broken");
+    } else {
+        assert!(gone == 0 && deep.status.success(), "{}", String::from_utf8_lossy(&deep.stdout));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -81,6 +98,12 @@ async fn a_stop_under_load_loses_nothing_and_resets_nobody() {
 
 /// Checks that every acknowledged callback, and each of its events, is there and is what was sent.
 pub(crate) async fn assert_kept(api: SocketAddr, acknowledged: &[Acknowledged]) {
+    let lost = lost(api, acknowledged).await;
+    assert!(lost.is_empty(), "{} of {} are lost: {:?}", lost.len(), acknowledged.len(), lost[0]);
+}
+
+/// Those of which the callback, or one of its events, is not there or not what was sent.
+async fn lost(api: SocketAddr, acknowledged: &[Acknowledged]) -> Vec<&Acknowledged> {
     let callbacks = everything(api, "callbacks").await;
     let callbacks: BTreeMap<&str, &Value> =
         callbacks.iter().map(|callback| (callback["id"].as_str().unwrap(), callback)).collect();
@@ -96,18 +119,27 @@ pub(crate) async fn assert_kept(api: SocketAddr, acknowledged: &[Acknowledged]) 
             lost.push(one);
         }
     }
-    assert!(lost.is_empty(), "{} of {} are lost: {:?}", lost.len(), acknowledged.len(), lost[0]);
+    lost
 }
 
 /// Checks that these callbacks' bodies are, to the byte, what was sent.
 pub(crate) async fn assert_bodies(api: SocketAddr, acknowledged: &[Acknowledged]) {
+    let lost = lost_bodies(api, acknowledged).await;
+    assert!(lost.is_empty(), "{} of {} are lost: {:?}", lost.len(), acknowledged.len(), lost[0]);
+}
+
+/// Those whose body is not there, or not to the byte what was sent.
+async fn lost_bodies(api: SocketAddr, acknowledged: &[Acknowledged]) -> Vec<&Acknowledged> {
     let mut connection = Connection::open(api).await.unwrap();
+    let mut lost = Vec::new();
     for one in acknowledged {
         let path = format!("/v1/callbacks/{}/body", one.callback);
         let answer = connection.ask(&path).await.unwrap();
-        assert_eq!(answer.status, 200, "{one:?} is lost: {}", answer.text());
-        assert_eq!(hex::encode(Sha256::digest(&answer.body)), one.sha256, "{one:?} is altered");
+        if answer.status != 200 || hex::encode(Sha256::digest(&answer.body)) != one.sha256 {
+            lost.push(one);
+        }
     }
+    lost
 }
 
 /// A whole list, page after page.

@@ -16,6 +16,7 @@ mod demo;
 mod disk;
 mod door;
 mod durable;
+mod evidence;
 mod follow;
 mod messages;
 mod operate;

@@ -195,7 +195,7 @@ pub(super) fn writer(path: &Path, existed: bool) -> Result<Connection, OpenError
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    if existed {
+    if existed && !is_unfinished(&connection, path)? {
         identify(&connection, path)?;
     } else {
         // First of all, and only on a new file: later it would silently stay off.
@@ -250,6 +250,18 @@ pub(super) fn identify(connection: &Connection, path: &Path) -> Result<(), OpenE
         return Err(OpenError::Foreign(path.to_owned()));
     }
     Ok(())
+}
+
+/// Whether the file is what a first start leaves that was cut off before there was a table: nothing is in it, so it is begun anew.
+fn is_unfinished(connection: &Connection, path: &Path) -> Result<bool, OpenError> {
+    let sql = "SELECT application_id = 0 AND user_version = 0 AND NOT EXISTS (SELECT 1 FROM sqlite_schema)
+               FROM pragma_application_id, pragma_user_version";
+    let unfinished: bool = connection.query_row(sql, [], |row| row.get(0))?;
+    let marker = beside(path, "key");
+    if unfinished && marker.exists() {
+        return Err(OpenError::Lost { database: path.to_owned(), marker });
+    }
+    Ok(unfinished)
 }
 
 fn expect(

@@ -15,14 +15,19 @@ pub(crate) struct Place {
 impl Place {
     /// A folder whose configuration has these sections besides free ports, a store, and a source `shop` of Wavecell's.
     pub(crate) fn new(text: &str) -> Self {
+        Self::with("", text)
+    }
+
+    /// The same with these lines, too, before the first section.
+    pub(crate) fn with(lines: &str, text: &str) -> Self {
         let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let place = Self { directory };
         let whole = format!(
             "server.listen = \"127.0.0.1:0\"\napi.listen = \"127.0.0.1:0\"\napi.anonymous = \"loopback\"\n\
-             store.path = \"{}\"\n[sources.shop]\nvendor = \"wavecell\"\nauth = [{{ type = \"none\" }}]\n{text}",
+             store.path = \"{}\"\n{lines}[sources.shop]\nvendor = \"wavecell\"\nauth = [{{ type = \"none\" }}]\n{text}",
             place.database().display()
         );
-        std::fs::write(place.path().join("callbox.toml"), whole).unwrap();
+        std::fs::write(place.configuration(), whole).unwrap();
         place
     }
 
@@ -34,8 +39,17 @@ impl Place {
         self.path().join("data").join("callbox.db")
     }
 
+    pub(crate) fn configuration(&self) -> PathBuf {
+        self.path().join("callbox.toml")
+    }
+
+    /// What stands in the configuration.
+    pub(crate) fn text(&self) -> String {
+        std::fs::read_to_string(self.configuration()).unwrap()
+    }
+
     fn command(&self, log: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_callbox"));
+        let mut command = Command::new(under_test());
         command.args(["--log", log, "serve", "--config"]).arg(self.path().join("callbox.toml"));
         command
     }
@@ -59,6 +73,20 @@ impl Place {
         Program::of(command.stderr(Stdio::inherit()))
     }
 
+    /// Starts the program under `strace` with these arguments, which writes what it sees into the file `trace`.
+    pub(crate) fn start_traced(&self, trace: &Path, arguments: &[&str]) -> Program {
+        let mut command = Command::new("strace");
+        let program = self.command("off");
+        command.args(arguments).arg("-o").arg(trace);
+        command.arg(program.get_program()).args(program.get_args());
+        let mut started = Program::of(command.stderr(Stdio::inherit()));
+        let outer = started.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{outer}/task/{outer}/children"));
+        let inner: i32 = children.unwrap().trim().parse().unwrap();
+        started.traced = Pid::from_raw(inner);
+        started
+    }
+
     /// Runs another command of the program, with this place's configuration, to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_callbox"));
@@ -72,9 +100,18 @@ impl Place {
     }
 }
 
+/// The program under test: the one that was built with this test, unless `CALLBOX_EVIDENCE_PROGRAM` names another, such as one that
+/// is broken on purpose.
+fn under_test() -> PathBuf {
+    let other = std::env::var_os("CALLBOX_EVIDENCE_PROGRAM");
+    other.map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_callbox")), PathBuf::from)
+}
+
 /// A running program; killed when dropped.
 pub(crate) struct Program {
     child: Child,
+    /// The program itself, if the child is what traces it.
+    traced: Option<Pid>,
     pub(crate) vendors: SocketAddr,
     pub(crate) api: SocketAddr,
 }
@@ -89,17 +126,26 @@ impl Program {
             line.rsplit_once("http://").unwrap().1.parse().unwrap()
         };
         let (vendors, api) = (address("vendors push to"), address("ask at"));
-        Self { child, vendors, api }
+        Self { child, traced: None, vendors, api }
     }
 
     /// Asks it to stop.
     pub(crate) fn terminate(&self) {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        kill_process(self.pid(), Signal::TERM).unwrap();
+    }
+
+    /// Its number among the system's processes.
+    pub(crate) fn id(&self) -> i32 {
+        self.pid().as_raw_nonzero().get()
+    }
+
+    fn pid(&self) -> Pid {
+        self.traced.unwrap_or_else(|| Pid::from_child(&self.child))
     }
 
     /// Ends it where it is, as a power cut would.
     pub(crate) fn kill(&mut self) {
-        self.child.kill().unwrap();
+        kill_process(self.pid(), Signal::KILL).unwrap();
         self.child.wait().unwrap();
     }
 
@@ -111,8 +157,10 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
+        // It may have ended already; what traces it ends with it.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = kill_process(self.pid(), Signal::KILL);
+        }
         let _ = self.child.wait();
     }
 }
