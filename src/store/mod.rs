@@ -17,7 +17,7 @@ pub use story::{Happening, Story};
 
 use crate::clock::Time;
 use crate::domain::callback::{Callback, CallbackOutcome};
-use crate::domain::delivery::{Attempt, Delivery};
+use crate::domain::delivery::Delivery;
 use crate::domain::drift::{Finding, Seen};
 use crate::domain::event::{Draft, Event};
 use crate::domain::id::{CallbackId, DeliveryId, EventId};

@@ -172,7 +172,7 @@ fn ask_everything(connection: &Connection, page: PageRequest) {
         for state in [None].into_iter().chain(DeliveryState::ALL.map(Some)) {
             let destination = Some(name.clone());
             let (since, until, blocking) = (time, time, Some(true));
-            let filter = DeliveryFilter { destination, state, event, since, until, blocking };
+            let filter = DeliveryFilter { destination, state, event, blocking, since, until };
             deliveries::page(connection, &filter, page).unwrap();
         }
     }
