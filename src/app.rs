@@ -10,13 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, StoreSettings};
-use crate::delivery::{DeliveryWorker, Destinations};
+use crate::delivery::{DeliveryWorker, Destinations, Tending};
 use crate::domain::id::IdMaker;
 use crate::http::{self, Health, Listeners, Room};
 use crate::random::Random;
 use crate::receive::{DriftBook, Rates, Receiver};
 use crate::store::sqlite::{DiskRoom, OpenError, SqliteStore};
-use crate::store::{Retention, Store};
+use crate::store::{Indexing, Retention, Store};
 
 /// How long attempts under way may take to end once we stop.
 const ATTEMPTS_GRACE: Duration = Duration::from_secs(10);
@@ -61,6 +61,8 @@ pub struct App {
     room: Arc<Room>,
     worker: DeliveryWorker,
     retention: Retention,
+    indexing: Indexing,
+    tending: Tending,
     store: Arc<dyn Store>,
     health: Arc<Health>,
     clock: Arc<dyn Clock>,
@@ -77,6 +79,8 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
     let own = [listeners.vendors_address, listeners.api_address];
     let outbox = Arc::clone(&store) as Arc<dyn crate::store::Outbox>;
     let configured = config.destinations.clone();
+    let names = configured.iter().map(|destination| (destination.name.clone(), destination.from));
+    store.configured(names.collect(), clock.now()).await?;
     let board =
         Destinations::load(configured, &own, outbox, Arc::clone(&clock), Arc::clone(&wake)).await?;
     let board = Arc::new(board);
@@ -87,21 +91,41 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
         Arc::new(jitter),
         Arc::clone(&wake),
     );
+    let ids = Arc::new(IdMaker::new(ids));
+    let tending = Tending::new(
+        Arc::clone(&store),
+        Arc::clone(&board),
+        Arc::clone(&ids),
+        Arc::clone(&clock),
+        Arc::clone(&wake),
+    );
     let receiver = Receiver {
         store: Arc::clone(&store),
         destinations: config.destinations.clone().into(),
-        ids: Arc::new(IdMaker::new(ids)),
+        ids,
         key: store.key(),
         drift: DriftBook::remembered(store.drift().await?),
         rates: Rates::of(&config.sources, &clock),
         wake,
         news: watch::Sender::new(()),
     };
+    let (texts, news) = (config.store.text_search, receiver.news.subscribe());
+    let indexing = Indexing::new(Arc::clone(&store), Arc::clone(&clock), texts, news);
     let retention = Retention::new(Arc::clone(&store), Arc::clone(&clock), config.store.retention);
     let health = Arc::new(Health::default());
     let room =
         Room::new(Arc::new(config), receiver, board, Arc::clone(&clock), Arc::clone(&health));
-    Ok(App { listeners, room: Arc::new(room), worker, retention, store, health, clock })
+    Ok(App {
+        listeners,
+        room: Arc::new(room),
+        worker,
+        retention,
+        tending,
+        indexing,
+        store,
+        health,
+        clock,
+    })
 }
 
 fn open_store(
@@ -146,11 +170,14 @@ impl App {
     /// Runs until `stop`. Then: ready no more, deliveries end, requests end, everything is written, the store is closed.
     /// `hurry` cuts the waiting short; nothing that was acknowledged depends on it.
     pub async fn run_until(self, stop: CancellationToken, hurry: CancellationToken) -> Result<()> {
-        let Self { listeners, room, worker, retention, store, health, clock } = self;
+        let Self { listeners, room, worker, retention, tending, indexing, store, health, clock } =
+            self;
         let (stop_delivering, stop_accepting) =
             (CancellationToken::new(), CancellationToken::new());
         let mut worker = tokio::spawn(worker.run(stop_delivering.clone(), ATTEMPTS_GRACE));
         let mut retention = tokio::spawn(retention.run(stop_delivering.clone()));
+        let mut indexing = tokio::spawn(indexing.run(stop_delivering.clone()));
+        let mut tending = tokio::spawn(tending.run(stop_delivering.clone()));
         let watch = watch_disk(Arc::clone(&store), Arc::clone(&clock), stop_delivering.clone());
         let mut watch = tokio::spawn(watch);
         let serving = http::serve(listeners, room, stop_accepting.clone(), hurry.clone());
@@ -162,7 +189,9 @@ impl App {
             health.stop();
             stop_delivering.cancel();
             let in_order = async {
-                tokio::join!(&mut worker, &mut retention, &mut watch, clock.sleep(FAREWELL))
+                let upkeep =
+                    async { tokio::join!(&mut retention, &mut tending, &mut indexing, &mut watch) };
+                tokio::join!(&mut worker, upkeep, clock.sleep(FAREWELL))
             };
             let ended = tokio::select! {
                 _ = in_order, if failed.is_none() => true,
@@ -172,6 +201,8 @@ impl App {
             if !ended {
                 worker.abort();
                 retention.abort();
+                indexing.abort();
+                tending.abort();
                 watch.abort();
             }
             stop_accepting.cancel();

@@ -158,7 +158,9 @@ impl<S: Intake + ?Sized> Receiver<S> {
         let mut filtered: Option<Value> = None;
         let mut deliveries = Vec::new();
         for destination in self.destinations.iter() {
-            if !destination.wants(draft.kind, &source.name, draft.data.channel) {
+            if !destination.wants(draft.kind, &source.name, draft.data.channel)
+                || !destination.from.includes(at)
+            {
                 continue;
             }
             if let Some(filter) = &destination.filter {

@@ -65,7 +65,8 @@ fn hash(text: &Text, judge: &mut Judge<'_>) -> Option<[u8; 32]> {
     }
 }
 
-fn time(value: &Anything, judge: &mut Judge<'_>) -> Option<Time> {
+/// A moment, as a text or as TOML writes it.
+pub(super) fn time(value: &Anything, judge: &mut Judge<'_>) -> Option<Time> {
     let text = match value.get_ref() {
         Value::String(text) => text.clone(),
         Value::Datetime(time) => time.to_string(),

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use toml::{Spanned, Value};
+use toml::Spanned;
 
+use super::backlog;
 use super::filter::filter;
 use super::headers::own_headers;
 use super::judge::Judge;
@@ -77,6 +78,8 @@ fn destination(
     let order = raw.order.as_ref().map_or(Some(None), |text| judge.word(text, &ORDERS));
     let on_exhausted = on_exhausted(raw.on_exhausted.as_ref(), judge);
     let retry = retry(name, raw.retry.as_deref(), judge);
+    let from = backlog::from(raw.from.as_ref(), judge);
+    let bounds = backlog::bounds(raw, judge);
     let allow_subnets = judge.each(&raw.allow_subnets, Judge::network);
     kept_promises?;
     Some(Destination {
@@ -94,6 +97,8 @@ fn destination(
         order: order?,
         on_exhausted: on_exhausted?,
         retry: retry?,
+        from: from?,
+        backlog: bounds?,
         enabled: raw.enabled.unwrap_or(true),
         allow_subnets: allow_subnets?,
     })
@@ -101,18 +106,7 @@ fn destination(
 
 /// Keys that would promise what this release does not do.
 fn promises(raw: &RawDestination, judge: &mut Judge<'_>) -> Option<()> {
-    let from = match &raw.from {
-        Some(from) if from.get_ref() != &Value::String("now".to_owned()) => {
-            judge.refuse(from, "starting anywhere but \"now\" is not supported yet; `callbox replay --events` hands older events out")
-        }
-        Some(_) | None => Some(()),
-    };
-    let others = [
-        judge.not_yet(raw.rate.as_ref(), "limiting the rate of a destination is"),
-        judge.not_yet(raw.backlog_max_age.as_ref(), "bounding a backlog's age is"),
-        judge.not_yet(raw.backlog_max_events.as_ref(), "bounding a backlog's size is"),
-    ];
-    from.and(others.into_iter().collect())
+    judge.not_yet(raw.rate.as_ref(), "limiting the rate of a destination is")
 }
 
 fn events(list: Option<&Spanned<Vec<Text>>>, judge: &mut Judge<'_>) -> Option<Vec<Glob>> {

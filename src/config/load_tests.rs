@@ -296,9 +296,12 @@ fn wrong_destinations_and_promises_not_kept_yet_are_refused() {
             ("rate = 5", "not supported yet"),
             (r#"order = "mesage""#, "did you mean `message`?"),
             (r#"on_exhausted = "blok""#, "did you mean `block`?"),
-            (r#"from = "beginning""#, "not supported yet"),
-            (r#"backlog_max_age = "7d""#, "not supported yet"),
-            ("backlog_max_events = 5", "not supported yet"),
+            (r#"from = "begining""#, "did you mean `beginning`?"),
+            ("from = 5", "from: expected"),
+            (r#"from = "2026-08-12""#, "an RFC 3339 time"),
+            (r#"backlog_max_age = "59s""#, "between 1m and"),
+            ("backlog_max_events = 0", "at least 1"),
+            ("backlog_max_events = -1", "a whole number"),
         ],
     );
 }

@@ -1,6 +1,7 @@
 //! The configuration: one TOML file and what the environment overrides of it, judged as a whole before anything starts.
 
 mod api;
+mod backlog;
 mod destinations;
 mod environment;
 mod filter;
@@ -114,6 +115,8 @@ pub struct StoreSettings {
     pub path: PathBuf,
     /// Bytes of the disk that are kept free; without a number, a share of it.
     pub min_free: Option<u64>,
+    /// Whether events are found by their words.
+    pub text_search: bool,
     /// How long things are kept.
     pub retention: Ages,
 }

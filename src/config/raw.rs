@@ -53,6 +53,7 @@ pub(super) struct RawKey {
 pub(super) struct RawStore {
     pub(super) path: Option<Text>,
     pub(super) min_free: Option<Anything>,
+    pub(super) text_search: Option<bool>,
     pub(super) retention: RawRetention,
 }
 
@@ -264,7 +265,7 @@ pub(super) struct RawDestination {
     pub(super) retry: Option<Vec<Text>>,
     pub(super) enabled: Option<bool>,
     pub(super) from: Option<Anything>,
-    pub(super) backlog_max_age: Option<Anything>,
-    pub(super) backlog_max_events: Option<Anything>,
+    pub(super) backlog_max_age: Option<Text>,
+    pub(super) backlog_max_events: Option<Spanned<u64>>,
     pub(super) allow_subnets: Vec<Text>,
 }

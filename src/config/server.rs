@@ -96,7 +96,8 @@ pub(super) fn store(raw: &RawStore, judge: &mut Judge<'_>) -> Option<StoreSettin
         None => Some(None),
         Some(value) => judge.bytes(value, MIN_FREE_MAX).map(Some),
     };
-    Some(StoreSettings { path: path?, min_free: min_free?, retention })
+    let text_search = raw.text_search.unwrap_or(true);
+    Some(StoreSettings { path: path?, min_free: min_free?, text_search, retention })
 }
 
 fn kept(text: Option<&Text>, default_days: u32, judge: &mut Judge<'_>) -> Option<Duration> {

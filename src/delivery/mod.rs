@@ -8,7 +8,9 @@ mod latest;
 pub mod sender;
 pub mod signing;
 mod steady;
+pub mod tending;
 pub mod worker;
 
 pub use destinations::{Destinations, Standing};
+pub use tending::Tending;
 pub use worker::{DeliveryWorker, Round};

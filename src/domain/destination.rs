@@ -5,6 +5,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use url::Url;
 
+use super::backlog::{BacklogBounds, StartFrom};
 use super::event::{Channel, Event, EventType};
 use super::filter::Filter;
 use super::glob::Glob;
@@ -44,6 +45,10 @@ pub struct Destination {
     pub on_exhausted: OnExhausted,
     /// When failures are tried again.
     pub retry: RetrySchedule,
+    /// Which events it gets first, when its name is new.
+    pub from: StartFrom,
+    /// How much may wait for it.
+    pub backlog: BacklogBounds,
     /// Whether it gets deliveries at all.
     pub enabled: bool,
     /// Networks that the address guard lets through for it.
@@ -81,5 +86,10 @@ impl Destination {
             && (self.sources.is_empty() || self.sources.contains(source))
             && (self.channels.is_empty()
                 || channel.is_some_and(|channel| self.channels.contains(&channel)))
+    }
+    /// Whether it is what an alarm is about: then the alarm does not go to it.
+    #[must_use]
+    pub fn is_subject_of(&self, kind: EventType, subject: Option<&str>) -> bool {
+        kind.as_str().starts_with("callbox.destination.") && subject == Some(self.name.as_str())
     }
 }

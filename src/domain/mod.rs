@@ -1,6 +1,7 @@
 //! What callbox is about, without any I/O: callbacks, events, messages, sources, destinations, deliveries, and the rules that decide.
 
 pub mod address;
+pub mod backlog;
 pub mod breaker;
 pub mod callback;
 pub mod delivery;
@@ -25,3 +26,4 @@ pub mod retry;
 pub mod secret;
 pub mod source;
 pub mod wish;
+pub mod words;

@@ -7,6 +7,7 @@ use super::glob::Glob;
 use super::id::EventId;
 use super::message::State;
 use super::name::Name;
+use super::words::Search;
 use crate::clock::Time;
 
 /// How many items a page has unless told otherwise.
@@ -75,6 +76,8 @@ pub struct EventFilter {
     pub conversation: Option<String>,
     /// A phone number on either side; digits alone.
     pub phone: Option<String>,
+    /// Words that it has to have.
+    pub words: Option<Search>,
     /// The rung that the event itself reported.
     pub state: Option<State>,
     /// Received at or after this.
@@ -102,6 +105,8 @@ pub struct MessageFilter {
     pub conversation: Option<String>,
     /// A phone number on either side; digits alone.
     pub phone: Option<String>,
+    /// The sender's own id of the message.
+    pub client_ref: Option<String>,
     /// The direction.
     pub direction: Option<Direction>,
     /// The channel of its first event.

@@ -12,6 +12,7 @@ use crate::clock::Time;
 use crate::config::Scope;
 use crate::domain::destination::Destination;
 use crate::domain::name::Name;
+use crate::store::Ended;
 
 /// `GET /v1/destinations`.
 pub(super) async fn list(
@@ -81,6 +82,7 @@ struct Shown<'a> {
     paused_reason: Option<String>,
     breaker: &'static str,
     backlog: u64,
+    ended: EndedTold,
     #[serde(skip_serializing_if = "Option::is_none")]
     oldest_pending_at: Option<Time>,
     in_flight: usize,
@@ -91,6 +93,22 @@ struct Shown<'a> {
     success_rate: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     latency_ms: Option<Percentiles>,
+}
+
+/// How many deliveries ended how.
+#[derive(Serialize)]
+struct EndedTold {
+    succeeded: u64,
+    exhausted: u64,
+    expired: u64,
+    cancelled: u64,
+}
+
+impl From<Ended> for EndedTold {
+    fn from(ended: Ended) -> Self {
+        let Ended { succeeded, exhausted, expired, cancelled } = ended;
+        Self { succeeded, exhausted, expired, cancelled }
+    }
 }
 
 /// Of the attempts since the start, at most the last few hundred.
@@ -115,6 +133,7 @@ async fn shown<'a>(room: &Room, destination: &'a Destination) -> Result<Shown<'a
         paused_reason: standing.paused,
         breaker: standing.breaker.as_str(),
         backlog: backlog.waiting,
+        ended: backlog.ended.into(),
         oldest_pending_at: backlog.oldest_pending_at,
         in_flight: standing.in_flight,
         blocked: destination.order.map(|_| backlog.blocked),

@@ -7,7 +7,7 @@ use super::auth;
 use super::follow::{self, Follower};
 use super::page::{self, List};
 use super::params::{self, Params, not_allowed};
-use super::problem::Problem;
+use super::problem::{Code, Problem};
 use super::room::Room;
 use crate::config::Scope;
 use crate::domain::delivery::Delivery;
@@ -16,6 +16,7 @@ use crate::domain::glob::Glob;
 use crate::domain::id::EventId;
 use crate::domain::name::Name;
 use crate::domain::query::{EventFilter, Order};
+use crate::domain::words::{SEARCH_MAX, Search};
 
 /// `GET /v1/events`, and with `wait` as soon as there is one.
 pub(super) async fn list(
@@ -25,6 +26,7 @@ pub(super) async fn list(
     auth::require(&room, &request, Scope::Read)?;
     let mut params = Params::read(request.query_string())?;
     let filter = filter(&mut params)?;
+    must_be_searchable(&room, &filter)?;
     let wait = follow::wait(&mut params)?;
     // Who waits for what comes next reads forwards.
     let end = if wait.is_some() { Order::Ascending } else { Order::Descending };
@@ -82,10 +84,31 @@ pub(super) fn filter(params: &mut Params) -> Result<EventFilter, Problem> {
         client_ref: params.text("client_ref")?,
         conversation: params.text("conversation")?,
         phone: params.phone()?,
+        words: words(params)?,
         state: params.state()?,
         since: params.parsed("since", params::TIME)?,
         until: params.parsed("until", params::TIME)?,
         occurred_since: params.parsed("occurred_since", params::TIME)?,
         occurred_until: params.parsed("occurred_until", params::TIME)?,
     })
+}
+
+/// Reads `q`: the words that an event has to have. No character in it means anything but itself.
+fn words(params: &mut Params) -> Result<Option<Search>, Problem> {
+    let Some(text) = params.text("q")? else { return Ok(None) };
+    if text.chars().nth(SEARCH_MAX).is_some() {
+        return Err(not_allowed("q", &text, &format!("up to {SEARCH_MAX} characters")));
+    }
+    let allowed = "words with a letter or digit in them";
+    Search::parse(&text).map(Some).ok_or_else(|| not_allowed("q", &text, allowed))
+}
+
+/// Refuses a search for words where none are indexed.
+pub(super) fn must_be_searchable(room: &Room, filter: &EventFilter) -> Result<(), Problem> {
+    if filter.words.is_none() || room.config.store.text_search {
+        return Ok(());
+    }
+    let detail =
+        "parameter `q`: this callbox does not search texts; [store] text_search = true lets it";
+    Err(Problem::new(Code::InvalidParameter, detail))
 }

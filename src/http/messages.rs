@@ -27,6 +27,7 @@ pub(super) async fn list(
         vendor: params.text("vendor")?,
         conversation: params.text("conversation")?,
         phone: params.phone()?,
+        client_ref: params.text("client_ref")?,
         direction: params.direction()?,
         channel: params.channel()?,
         contradictory: params.word("contradictory", &[("true", true), ("false", false)])?,

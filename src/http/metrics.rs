@@ -46,6 +46,12 @@ struct ByDestination {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByEnd {
+    destination: String,
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Build {
     version: &'static str,
     sqlite: String,
@@ -126,6 +132,7 @@ async fn destinations(room: &Room, registry: &mut Registry) -> Result<(), Proble
     let oldest = Family::<ByDestination, Gauge>::default();
     let in_flight = Family::<ByDestination, Gauge>::default();
     let paused = Family::<ByDestination, Gauge>::default();
+    let deliveries = Family::<ByEnd, Counter>::default();
     let now = room.clock.now();
     for destination in &room.config.destinations {
         let labels = ByDestination { destination: destination.name.to_string() };
@@ -133,11 +140,22 @@ async fn destinations(room: &Room, registry: &mut Registry) -> Result<(), Proble
         backlog.get_or_create(&labels).set(i64::try_from(waits.waiting).unwrap_or(i64::MAX));
         let age = waits.oldest_pending_at.map_or(0, |oldest| now.since(oldest).as_secs());
         oldest.get_or_create(&labels).set(i64::try_from(age).unwrap_or(i64::MAX));
+        let ended = waits.ended;
+        for (state, number) in [
+            ("succeeded", ended.succeeded),
+            ("exhausted", ended.exhausted),
+            ("expired", ended.expired),
+            ("cancelled", ended.cancelled),
+        ] {
+            let destination = labels.destination.clone();
+            deliveries.get_or_create(&ByEnd { destination, state }).inc_by(number);
+        }
         let Some(standing) = room.board.standing(&destination.name) else { continue };
         in_flight.get_or_create(&labels).set(as_i64(standing.in_flight));
         paused.get_or_create(&labels).set(i64::from(standing.paused.is_some()));
     }
     registry.register("destination_backlog", "Deliveries that wait or are under way", backlog);
+    registry.register("deliveries", "Deliveries that have ended, by how", deliveries);
     registry.register("destination_oldest_seconds", "Age of the oldest of them", oldest);
     registry.register("destination_in_flight", "Attempts under way", in_flight);
     registry.register("destination_paused", "1 while a destination is paused", paused);

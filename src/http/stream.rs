@@ -44,6 +44,7 @@ pub(super) async fn open(
     auth::require(&room, &request, Scope::Read)?;
     let mut params = Params::read(request.query_string())?;
     let filter = events::filter(&mut params)?;
+    events::must_be_searchable(&room, &filter)?;
     let cursor = params.text("cursor")?;
     params.end()?;
     // A client that comes again has the same query as before, so its header is the later word.

@@ -2,6 +2,8 @@
 //!
 //! SQLite stands behind them today; a store for many machines can stand behind them tomorrow.
 
+mod backlog;
+mod indexing;
 mod outbox;
 mod reread;
 mod retention;
@@ -9,7 +11,9 @@ pub mod sqlite;
 mod story;
 
 use async_trait::async_trait;
+pub use backlog::{Backlog, Backlogs, Ended, ExpireStep, Expired, JoinStep, Joining};
 use bytes::Bytes;
+pub use indexing::{Indexed, Indexing};
 pub use outbox::{Claimed, Next, Outbox, Recorded};
 pub use reread::{NewReading, Reread, Revision, StoredCallback};
 pub use retention::{Ages, Kind, Prune, Pruned, Retention, Round};
@@ -30,9 +34,9 @@ use crate::domain::query::{
 use crate::domain::source::Quota;
 
 /// Everything a store does.
-pub trait Store: Intake + Outbox + Questions + Upkeep {}
+pub trait Store: Intake + Outbox + Backlogs + Questions + Upkeep {}
 
-impl<S: Intake + Outbox + Questions + Upkeep> Store for S {}
+impl<S: Intake + Outbox + Backlogs + Questions + Upkeep> Store for S {}
 
 /// Why a step did not happen. Whatever it says, nothing of the step is in the store.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -219,17 +223,6 @@ pub struct CallbackRecord {
     pub events: Vec<EventId>,
 }
 
-/// What waits for a destination.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Backlog {
-    /// How many deliveries are pending or in flight.
-    pub waiting: u64,
-    /// When the oldest of them was made.
-    pub oldest_pending_at: Option<Time>,
-    /// How many lines are blocked by an exhausted delivery.
-    pub blocked: u64,
-}
-
 /// What came in from a source so far, as long as it is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceCounts {
@@ -276,6 +269,10 @@ pub trait Upkeep: Send + Sync {
 
     /// Removes some of what is too old: a bounded step. Nothing that an open delivery needs, and no event that has one.
     async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError>;
+
+    /// Makes the next events findable by phone and reference and, unless nobody wants that, by their words: a bounded step. What it has
+    /// not come to yet is found all the same.
+    async fn index(&self, with_words: bool, limit: usize) -> Result<Indexed, StoreError>;
 
     /// Gives some of the room that removed things took back to the disk. Whether there is more to give.
     async fn shrink(&self) -> Result<bool, StoreError>;

@@ -9,6 +9,7 @@
 
 mod ask;
 mod authenticate;
+mod backlog;
 mod backup;
 mod command;
 mod deliver;
@@ -27,6 +28,7 @@ mod refuse;
 mod replay;
 mod reprocess;
 mod retention;
+mod search;
 mod store;
 mod support;
 mod vendors;

@@ -96,7 +96,7 @@ async fn what_is_young_stays_and_a_repetition_is_known_for_as_long_as_its_event(
 #[tokio::test]
 async fn an_open_delivery_protects_its_event_and_the_bytes_that_it_may_want() {
     let mut crm = Receiver::start().await;
-    let slow = "format = \"raw\"\nretry = [\"7d\", \"1s\"]";
+    let slow = "format = \"raw\"\nretry = [\"7d\", \"1s\"]\nbacklog_max_age = \"30d\"";
     let callbox = Callbox::start(&format!("{SHOP}{}", crm.configured("crm", slow))).await;
     let body = receipt("m1", "delivered");
     crm.then(500);

@@ -7,7 +7,7 @@ use callbox::domain::query::{
     CallbackFilter, DeliveryFilter, EventFilter, Order, Page, PageRequest,
 };
 use callbox::domain::source::Quota;
-use callbox::store::{Backlog, Kept, Next, StoreError};
+use callbox::store::{Backlog, Ended, Kept, Next, StoreError};
 
 use crate::support::house::name_of;
 use crate::support::shelf::{STORES, Shelf, crm};
@@ -118,7 +118,15 @@ async fn a_claim_takes_what_is_due_longest_first_and_nobody_takes_it_again() {
         assert_eq!(shelf.store.next_due(&crm()).await.unwrap(), None);
         let backlog = shelf.store.backlog(&crm()).await.unwrap();
         let made = shelf.now().before(SECOND);
-        assert_eq!(backlog, Backlog { waiting: 3, oldest_pending_at: Some(made), blocked: 0 });
+        assert_eq!(
+            backlog,
+            Backlog {
+                waiting: 3,
+                oldest_pending_at: Some(made),
+                ended: Ended::default(),
+                blocked: 0
+            }
+        );
     }
 }
 
@@ -140,7 +148,9 @@ async fn a_recorded_attempt_decides_what_becomes_of_its_delivery() {
         let other = shelf.due("b").await;
         shelf.attempt(Outcome::Succeeded, Next::Succeeded).await;
         assert_eq!(shelf.state(other).await, DeliveryState::Succeeded);
-        assert_eq!(shelf.store.backlog(&crm()).await.unwrap(), Backlog::default());
+        let ended = Ended { succeeded: 1, exhausted: 1, ..Ended::default() };
+        let backlog = shelf.store.backlog(&crm()).await.unwrap();
+        assert_eq!(backlog, Backlog { ended, ..Backlog::default() });
         let filter =
             DeliveryFilter { state: Some(DeliveryState::Succeeded), ..DeliveryFilter::default() };
         let Page { items, .. } = shelf.store.deliveries(filter, OLDEST).await.unwrap();

@@ -8,6 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::domain::backlog::{BacklogBounds, StartFrom};
 use crate::domain::destination::Format;
 use crate::domain::order::OnExhausted;
 use crate::domain::retry::RetrySchedule;
@@ -106,6 +107,8 @@ fn destination(url: &str) -> Destination {
         order: None,
         on_exhausted: OnExhausted::default(),
         retry: RetrySchedule::default(),
+        from: StartFrom::Now,
+        backlog: BacklogBounds::default(),
         enabled: true,
         allow_subnets: vec!["127.0.0.0/8".parse().unwrap()],
     }

@@ -120,7 +120,9 @@ pub(super) fn retry_now(
     }
     connection
         .prepare_cached(
-            "UPDATE delivery SET state = 'pending', due_ms = ?2, cause = ?3, reason = NULL WHERE id = ?1",
+            "UPDATE delivery SET state = 'pending', due_ms = ?2, cause = ?3, reason = NULL,
+                                 reopened_ms = CASE WHEN state = 'pending' THEN reopened_ms ELSE ?2 END
+             WHERE id = ?1",
         )?
         .execute(params![found.row, now.as_millis(), trigger.as_str()])?;
     Ok(Some(true))

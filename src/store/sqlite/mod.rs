@@ -1,12 +1,14 @@
 //! The store in one SQLite file: one thread writes, a few read.
 
 mod append;
+mod backlog;
 mod backup;
 mod check;
 mod deliver;
 mod drift;
 mod filesystem;
 mod floors;
+mod index;
 mod inspect;
 mod line;
 mod open;
@@ -44,7 +46,7 @@ use writer::{House, Patience, Writer};
 
 use crate::clock::Clock;
 use crate::random::Random;
-use crate::store::{Prune, Pruned, StoreError, Upkeep};
+use crate::store::{Indexed, Prune, Pruned, StoreError, Upkeep};
 
 /// The store in one SQLite file.
 #[expect(missing_debug_implementations, reason = "it holds the store's key; nobody prints it")]
@@ -183,6 +185,16 @@ impl Upkeep for SqliteStore {
         let floors = Arc::clone(&self.floors);
         let step = move |connection: &Connection| retention::prune(connection, &prune, &floors);
         self.writer()?.write(Patience::Full, step).await
+    }
+
+    async fn index(&self, with_words: bool, limit: usize) -> Result<Indexed, StoreError> {
+        // Reading and cutting is most of the work, and no business of the thread that callbacks wait for.
+        let read =
+            move |connection: &rusqlite::Connection| index::read(connection, with_words, limit);
+        let batch = self.readers()?.read(read).await?;
+        self.writer()?
+            .write(Patience::Full, move |connection| index::write(connection, &batch, with_words))
+            .await
     }
 
     async fn shrink(&self) -> Result<bool, StoreError> {

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, Error, OptionalExtension, params};
 
 use super::floors::{Floors, Tops};
+use super::index;
 use crate::clock::Time;
 use crate::domain::callback::CallbackOutcome;
 use crate::store::{Kind, Prune, Pruned};
@@ -197,12 +198,16 @@ fn remove_event(
     connection
         .prepare_cached("DELETE FROM event WHERE sequence = ?1")?
         .execute([event.sequence])?;
+    index::forget_event(connection, event.sequence)?;
     if let Some(message) = event.message {
-        connection
+        let removed = connection
             .prepare_cached(
                 "DELETE FROM message WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM event WHERE message = ?1)",
             )?
             .execute([message])?;
+        if removed > 0 {
+            index::forget_message(connection, message)?;
+        }
     }
     budget.take(1 + deliveries + attempts, event.bytes);
     Ok(true)

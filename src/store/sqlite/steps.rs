@@ -1,8 +1,10 @@
 //! Steps that bring later releases' tables and indexes to a file; each is named by what it brings, and never changed.
 
+mod backlog;
 mod lean;
 mod lines;
 
+pub(super) use backlog::BACKLOG;
 pub(super) use lean::LEAN;
 pub(super) use lines::LINES;
 
@@ -17,4 +19,26 @@ pub(super) const RARE: &str = "
         AND type <> 'message.sent' AND type <> 'message.delivered' AND type <> 'message.read';
     -- Which deliveries ended without success?
     CREATE INDEX delivery_ended ON delivery (state) WHERE state = 'exhausted' OR state = 'expired' OR state = 'cancelled';
+";
+
+/// What is written down beside the load, so that messages are found by phone and reference, and events by their words.
+pub(super) const FOUND_BY: &str = "
+    -- By what a message is found, of all that its events say: `p` and a phone's digits, `r` and the sender's own id of it.
+    CREATE TABLE known_by (
+        name     TEXT    NOT NULL,
+        message  INTEGER NOT NULL,
+        PRIMARY KEY (name, message)
+    ) STRICT, WITHOUT ROWID;
+    -- What is to go with this message?
+    CREATE INDEX known_by_message ON known_by (message);
+
+    -- The words of events, by sequence, cut into what is searched for; the texts themselves are not kept twice. Nothing but
+    -- which event has what is kept of it, and the cutting is ours: so the simplest of tokenizers does.
+    CREATE VIRTUAL TABLE words USING fts5 (grams, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii');
+
+    -- Up to which sequence each of them goes.
+    CREATE TABLE indexed (
+        what      TEXT    PRIMARY KEY CHECK (what IN ('names', 'words')),
+        sequence  INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
 ";

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use callbox::clock::Time;
+use callbox::domain::backlog::StartFrom;
 use callbox::domain::delivery::{Delivery, Trigger};
 use callbox::domain::drift::{Finding, Seen};
 use callbox::domain::event::Event;
@@ -16,8 +17,9 @@ use callbox::domain::query::{
 };
 use callbox::store::sqlite::SqliteStore;
 use callbox::store::{
-    Appended, Backlog, CallbackRecord, Claimed, Intake, NewCallback, NewReading, Outbox, Prune,
-    Pruned, Questions, Recorded, Reread, SourceCounts, StoreError, StoredCallback, Story, Upkeep,
+    Appended, Backlog, Backlogs, CallbackRecord, Claimed, ExpireStep, Expired, Indexed, Intake,
+    JoinStep, Joining, NewCallback, NewReading, Outbox, Prune, Pruned, Questions, Recorded, Reread,
+    SourceCounts, StoreError, StoredCallback, Story, Upkeep,
 };
 
 /// The real store, until it is told to fail.
@@ -112,6 +114,33 @@ impl Outbox for FaultyStore {
 
     async fn paused(&self) -> Result<Vec<(Name, String)>, StoreError> {
         self.inner.paused().await
+    }
+}
+
+#[async_trait]
+impl Backlogs for FaultyStore {
+    async fn configured(
+        &self,
+        destinations: Vec<(Name, StartFrom)>,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        self.inner.configured(destinations, now).await
+    }
+
+    async fn expire(&self, step: ExpireStep) -> Result<Expired, StoreError> {
+        self.inner.expire(step).await
+    }
+
+    async fn abandon(&self, before: Time) -> Result<usize, StoreError> {
+        self.inner.abandon(before).await
+    }
+
+    async fn joining(&self) -> Result<Vec<Joining>, StoreError> {
+        self.inner.joining().await
+    }
+
+    async fn join(&self, step: JoinStep) -> Result<bool, StoreError> {
+        self.inner.join(step).await
     }
 }
 
@@ -240,6 +269,10 @@ impl Upkeep for FaultyStore {
 
     async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError> {
         self.inner.prune(prune).await
+    }
+
+    async fn index(&self, with_words: bool, limit: usize) -> Result<Indexed, StoreError> {
+        self.inner.index(with_words, limit).await
     }
 
     async fn shrink(&self) -> Result<bool, StoreError> {

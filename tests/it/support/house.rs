@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use callbox::clock::Clock;
 use callbox::delivery::{DeliveryWorker, Destinations};
+use callbox::domain::backlog::{BacklogBounds, StartFrom};
 use callbox::domain::callback::{Callback, Head};
 use callbox::domain::delivery::{Delivery, Outcome};
 use callbox::domain::destination::{Destination, Format};
@@ -201,6 +202,8 @@ pub(crate) fn destination(name: &str, url: &str) -> Destination {
         order: None,
         on_exhausted: OnExhausted::Block,
         retry: RetrySchedule(vec![10 * SECOND, 100 * SECOND]),
+        from: StartFrom::Now,
+        backlog: BacklogBounds::default(),
         enabled: true,
         allow_subnets: vec!["127.0.0.0/8".parse().unwrap()],
     }

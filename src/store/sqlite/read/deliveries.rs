@@ -1,6 +1,6 @@
 //! Questions about deliveries.
 
-use rusqlite::{Connection, Error, params};
+use rusqlite::{Connection, Error, OptionalExtension, params};
 
 use super::super::rows::{self, DELIVERY_COLUMNS};
 use super::arrivals::{Arrivals, between};
@@ -11,7 +11,7 @@ use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::id::{DeliveryId, EventId};
 use crate::domain::name::Name;
 use crate::domain::query::{DeliveryFilter, Order, Page, PageRequest};
-use crate::store::Backlog;
+use crate::store::{Backlog, Ended};
 
 /// A delivery with its attempts.
 pub(super) fn one(connection: &Connection, id: DeliveryId) -> Result<Option<Delivery>, Error> {
@@ -123,20 +123,36 @@ fn sequence(connection: &Connection, id: EventId) -> Result<Option<i64>, Error> 
     by_uid(connection, "SELECT sequence FROM event WHERE uid = ?1", id.to_bytes(), |row| row.get(0))
 }
 
-/// What waits for a destination.
+/// What waits for a destination, by counters and the low end of each index.
 pub(super) fn backlog(connection: &Connection, destination: &Name) -> Result<Backlog, Error> {
-    let sql = "SELECT (SELECT count(*) FROM delivery WHERE destination = ?1 AND state = 'pending')
-                    + (SELECT count(*) FROM delivery WHERE destination = ?1 AND state = 'in_flight'),
-                      (SELECT min(made_ms) FROM delivery
-                       WHERE id IN ((SELECT min(id) FROM delivery WHERE destination = ?1 AND state = 'pending'),
-                                    (SELECT min(id) FROM delivery WHERE destination = ?1 AND state = 'in_flight'))),
-                      (SELECT count(*) FROM delivery
-                       WHERE destination = ?1 AND order_key IS NOT NULL AND state = 'exhausted')";
-    connection.prepare_cached(sql)?.query_row([destination.as_str()], |row| {
-        Ok(Backlog {
-            waiting: u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0),
-            oldest_pending_at: row.get::<_, Option<i64>>(1)?.map(Time::from_millis),
-            blocked: u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0),
-        })
-    })
+    let oldest = |state: &str| {
+        let sql = format!(
+            "SELECT made_ms FROM delivery WHERE destination = ?1 AND state = '{state}' ORDER BY id LIMIT 1"
+        );
+        let mut find = connection.prepare_cached(&sql)?;
+        find.query_row([destination.as_str()], |row| rows::time(row, 0)).optional()
+    };
+    let oldest_pending_at = [oldest("pending")?, oldest("in_flight")?].into_iter().flatten().min();
+    let blocked: i64 = connection
+        .prepare_cached(
+            "SELECT count(*) FROM delivery WHERE destination = ?1 AND order_key IS NOT NULL AND state = 'exhausted'",
+        )?
+        .query_row([destination.as_str()], |row| row.get(0))?;
+    let blocked = u64::try_from(blocked).unwrap_or(0);
+    let mut count = connection.prepare_cached(
+        "SELECT open, succeeded, exhausted, expired, cancelled FROM backlog WHERE destination = ?1",
+    )?;
+    let counted = count.query_row([destination.as_str()], |row| {
+        let number = |column| -> Result<u64, Error> {
+            Ok(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0))
+        };
+        let ended = Ended {
+            succeeded: number(1)?,
+            exhausted: number(2)?,
+            expired: number(3)?,
+            cancelled: number(4)?,
+        };
+        Ok(Backlog { waiting: number(0)?, oldest_pending_at, ended, blocked })
+    });
+    Ok(counted.optional()?.unwrap_or_default())
 }

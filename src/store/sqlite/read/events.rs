@@ -10,6 +10,7 @@ use crate::domain::delivery::Delivery;
 use crate::domain::event::{Event, Party};
 use crate::domain::id::EventId;
 use crate::domain::query::{EventFilter, Page, PageRequest};
+use crate::domain::words::Words;
 
 /// An event with its deliveries.
 pub(super) fn one(
@@ -42,10 +43,11 @@ pub(super) fn page(
 
 /// The part of a filter that the event's content decides.
 fn fits(event: &Event, filter: &EventFilter) -> bool {
-    let Some(digits) = &filter.phone else { return true };
     let message = event.data.message.as_ref();
-    let sides = message.map(|message| [&message.from, &message.to]);
-    sides.is_some_and(|sides| sides.into_iter().flatten().any(|party| has_phone(party, digits)))
+    let sides = || message.into_iter().flat_map(|message| [&message.from, &message.to]);
+    let has = |digits: &String| sides().flatten().any(|party| has_phone(party, digits));
+    filter.phone.as_ref().is_none_or(has)
+        && filter.words.as_ref().is_none_or(|words| words.is_in(&Words::of(&event.data)))
 }
 
 /// Whether it is this party's phone number, by its digits.

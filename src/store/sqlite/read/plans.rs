@@ -20,11 +20,24 @@ use crate::domain::name::Name;
 use crate::domain::query::{
     CallbackFilter, DeliveryFilter, EventFilter, MessageFilter, Order, PageRequest, Place,
 };
+use crate::domain::words::Search;
 use crate::store::{Next, Recorded};
 
 /// The tables that grow, and what they are called in statements.
-const GROWING: [&str; 10] =
-    ["event", "e", "message", "m", "delivery", "d", "callback", "c", "attempt", "repetition"];
+const GROWING: [&str; 12] = [
+    "known_by",
+    "k",
+    "event",
+    "e",
+    "message",
+    "m",
+    "delivery",
+    "d",
+    "callback",
+    "c",
+    "attempt",
+    "repetition",
+];
 
 /// A message and an event of it, without which some lists are not looked into.
 const MESSAGE: &str = r#"
@@ -202,6 +215,7 @@ fn event_filters() -> Vec<EventFilter> {
         client_ref: text.clone(),
         conversation: text.clone(),
         phone: text.clone(),
+        words: Search::parse("rye"),
         state: Some(State::Sent),
         since: time,
         until: time,
@@ -215,6 +229,7 @@ fn event_filters() -> Vec<EventFilter> {
         EventFilter { state: Some(State::Failed), ..none() },
         EventFilter { phone: text.clone(), ..none() },
         EventFilter { client_ref: text.clone(), ..none() },
+        EventFilter { words: all.words.clone(), ..none() },
         EventFilter { sources: all.sources.clone(), ..none() },
         EventFilter { message_id: text.clone(), ..none() },
         EventFilter { conversation: text, ..none() },
@@ -232,7 +247,8 @@ fn message_filters() -> Vec<MessageFilter> {
         source: Some("shop".parse().unwrap()),
         vendor: text.clone(),
         conversation: text.clone(),
-        phone: text,
+        phone: text.clone(),
+        client_ref: text,
         direction: Some(Direction::Inbound),
         channel: Some(Channel::Sms),
         contradictory: Some(true),
@@ -244,6 +260,9 @@ fn message_filters() -> Vec<MessageFilter> {
     let states = [None].into_iter().chain(State::ALL.map(Some));
     let mut filters: Vec<MessageFilter> =
         states.flat_map(|state| [alone(state, None), alone(state, time)]).collect();
-    filters.extend([MessageFilter { conversation: None, ..all.clone() }, all]);
+    let of_conversation =
+        MessageFilter { conversation: all.conversation.clone(), ..MessageFilter::default() };
+    let by_phone = MessageFilter { phone: all.phone.clone(), ..MessageFilter::default() };
+    filters.extend([of_conversation, by_phone, all]);
     filters
 }

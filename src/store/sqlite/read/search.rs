@@ -1,8 +1,9 @@
 //! Finding the events that a filter may want: in the shortest list that holds them all, else by walking through everything.
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, Error, OptionalExtension, params_from_iter};
+use rusqlite::{Connection, Error, params_from_iter};
 
+use super::super::index::{Aid, by_phone, by_reference};
 use super::arrivals::{Arrivals, between};
 use super::walk::{Candidate, beyond, candidates, direction, merged, rows};
 use crate::clock::Time;
@@ -45,8 +46,10 @@ enum Way {
     Nowhere,
     /// Among all.
     Everything,
-    /// Among those about these messages: their rows' numbers as JSON.
-    Messages(String),
+    /// Among those about these messages: their rows' numbers as JSON. What is behind the mark is looked through as it is.
+    Messages(String, i64),
+    /// Among those that the index of words gives for this search, and behind the mark among all.
+    Words(String, i64),
     /// Among those of these types, of which there are few.
     Types(Vec<EventType>),
 }
@@ -69,39 +72,85 @@ impl<'a> Search<'a> {
     pub(super) fn find(&self, after: i64, limit: usize) -> Result<Vec<Candidate>, Error> {
         match &self.way {
             Way::Nowhere => Ok(Vec::new()),
-            Way::Everything => self.select("event AS e", "", None, after, limit),
-            Way::Messages(list) => {
+            Way::Everything => self.within(self.bounds, EVERYTHING, None, after, limit),
+            Way::Messages(list, mark) => {
                 let of = "AND e.message IN (SELECT value FROM json_each(?))";
                 let from = "event AS e INDEXED BY event_by_message";
-                self.select(from, of, Some(list.clone().into()), after, limit)
+                self.up_to(*mark, Place { from, of, number: "e.sequence" }, list, after, limit)
+            }
+            Way::Words(grams, mark) => {
+                let of = "AND words MATCH ? AND e.sequence = words.rowid";
+                let from = "words CROSS JOIN event AS e";
+                self.up_to(*mark, Place { from, of, number: "words.rowid" }, grams, after, limit)
             }
             Way::Types(kinds) => {
                 let of = format!("AND e.type = ? AND {RARE}");
+                let from = "event AS e INDEXED BY event_rare";
+                let place = Place { from, of: &of, number: "e.sequence" };
                 let lists = kinds.iter().map(|kind| {
                     let kind = Value::from(kind.as_str().to_owned());
-                    self.select("event AS e INDEXED BY event_rare", &of, Some(kind), after, limit)
+                    self.within(self.bounds, place, Some(kind), after, limit)
                 });
                 Ok(merged(self.order, limit, lists.collect::<Result<_, _>>()?))
             }
         }
     }
 
-    /// The next events of one list. What only rules out stands beside the number and not in `WHERE`, so that no statement looks at
-    /// more rows than it gives. `of` has a place for `value`.
-    fn select(
+    /// The next events of a list that goes up to a mark, and behind it of all.
+    fn up_to(
         &self,
-        from: &str,
-        of: &str,
+        mark: i64,
+        place: Place<'_>,
+        value: &str,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<Candidate>, Error> {
+        let (first, end) = self.bounds;
+        let behind = mark.saturating_add(1);
+        let listed = |after, limit| {
+            let bounds = (first, end.min(behind));
+            self.within(bounds, place, Some(value.to_owned().into()), after, limit)
+        };
+        let others =
+            |after, limit| self.within((first.max(behind), end), EVERYTHING, None, after, limit);
+        match self.order {
+            Order::Descending => {
+                let mut found = others(after, limit)?;
+                if found.len() < limit {
+                    found.extend(listed(after, limit - found.len())?);
+                }
+                Ok(found)
+            }
+            Order::Ascending => {
+                let mut found = listed(after, limit)?;
+                if found.len() < limit {
+                    found.extend(others(after, limit - found.len())?);
+                }
+                Ok(found)
+            }
+        }
+    }
+
+    /// The next events of one list. What only rules out stands beside the number and not in `WHERE`, so that no statement looks at
+    /// more rows than it gives.
+    fn within(
+        &self,
+        bounds: (i64, i64),
+        place: Place<'_>,
         value: Option<Value>,
         after: i64,
         limit: usize,
     ) -> Result<Vec<Candidate>, Error> {
-        let (above, below) = beyond(self.order, after, self.bounds);
+        let (above, below) = beyond(self.order, after, bounds);
+        if above.saturating_add(1) >= below {
+            return Ok(Vec::new());
+        }
         let (_, order) = direction(self.order);
+        let Place { from, of, number } = place;
         let of = of.replacen('?', &format!("?{}", FIRST + self.conditions.values.len()), 1);
         let sql = format!(
-            "SELECT e.sequence, {conditions} FROM {from}
-             WHERE e.sequence > ?1 AND e.sequence < ?2 {of} ORDER BY e.sequence {order} LIMIT ?3",
+            "SELECT {number}, {conditions} FROM {from}
+             WHERE {number} > ?1 AND {number} < ?2 {of} ORDER BY {number} {order} LIMIT ?3",
             conditions = self.conditions.sql,
         );
         let own = [Value::from(above), below.into(), rows(limit).into()];
@@ -109,6 +158,20 @@ impl<'a> Search<'a> {
         candidates(self.connection, &sql, params_from_iter(values))
     }
 }
+
+/// A list of events in SQL.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    /// The tables.
+    from: &'a str,
+    /// What holds of the list's events, with a place for a value.
+    of: &'a str,
+    /// The events' sequence.
+    number: &'a str,
+}
+
+/// The list of all events.
+const EVERYTHING: Place<'_> = Place { from: "event AS e", of: "", number: "e.sequence" };
 
 impl Way {
     fn of(
@@ -119,29 +182,42 @@ impl Way {
         if kinds.is_some_and(<[EventType]>::is_empty) {
             return Ok(Self::Nowhere);
         }
-        let of_id = "SELECT id FROM message WHERE message_id = ?1 LIMIT ?2";
-        let of_conversation = "SELECT id FROM message WHERE conversation = ?1 LIMIT ?2";
-        for (sql, wanted) in [(of_id, &filter.message_id), (of_conversation, &filter.conversation)]
-        {
+        let lists = [
+            (OF_ID, filter.message_id.clone(), None),
+            (OF_NAME, filter.client_ref.as_deref().and_then(by_reference), Some(Aid::Names)),
+            (OF_CONVERSATION, filter.conversation.clone(), None),
+            (OF_NAME, filter.phone.as_deref().and_then(by_phone), Some(Aid::Names)),
+        ];
+        for (sql, wanted, aid) in lists {
             let Some(wanted) = wanted else { continue };
-            if let Some(list) = messages(connection, sql, wanted)? {
-                return Ok(Self::Messages(list));
+            let mark = aid.map_or(Ok(i64::MAX), |aid| aid.mark(connection))?;
+            if let Some(list) = messages(connection, sql, &wanted)? {
+                return Ok(Self::Messages(list, mark));
             }
+        }
+        if let Some(words) = &filter.words {
+            let quoted: Vec<String> =
+                words.grams().into_iter().map(|gram| format!("\"{gram}\"")).collect();
+            return Ok(Self::Words(quoted.join(" AND "), Aid::Words.mark(connection)?));
         }
         let few = |kinds: &&[EventType]| kinds.iter().all(|kind| !COMMON.contains(kind));
         Ok(kinds.filter(few).map_or(Self::Everything, |kinds| Self::Types(kinds.to_vec())))
     }
 }
 
+/// The messages with an id, of a conversation, or known by a name.
+const OF_ID: &str = "SELECT id FROM message WHERE message_id = ?1 LIMIT ?2";
+const OF_CONVERSATION: &str = "SELECT id FROM message WHERE conversation = ?1 LIMIT ?2";
+const OF_NAME: &str = "SELECT message AS id FROM known_by WHERE name = ?1 LIMIT ?2";
+
 /// The numbers of the messages that a statement finds, as JSON; `None` if there are too many.
 fn messages(connection: &Connection, sql: &str, wanted: &str) -> Result<Option<String>, Error> {
     let sql = format!("SELECT json_group_array(id), count(*) FROM ({sql})");
     let limit = rows(MESSAGES_MAX + 1);
-    let found = connection
-        .prepare_cached(&sql)?
-        .query_row((wanted, limit), |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))
-        .optional()?;
-    Ok(found.filter(|(_, count)| *count < limit).map(|(list, _)| list))
+    let mut find = connection.prepare_cached(&sql)?;
+    let (list, count): (String, i64) =
+        find.query_row((wanted, limit), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok((count < limit).then_some(list))
 }
 
 /// The types that the filter leaves possible; `None` if it does not ask for types. Alarms are listed only where a glob names them
