@@ -145,7 +145,7 @@ fn handing_out_costs_the_same_however_much_waits() {
         }
     }
     // Plans do not show what triggers do.
-    let sql = "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'delivery'";
+    let sql = "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name LIKE 'delivery%'";
     let mut triggers = connection.prepare(sql).unwrap();
     for text in triggers.query_map([], |row| row.get::<_, String>(0)).unwrap() {
         let text = text.unwrap();
