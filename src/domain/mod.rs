@@ -21,6 +21,7 @@ pub mod message_part;
 pub mod name;
 pub mod order;
 pub mod query;
+pub mod replay;
 pub mod reread;
 pub mod retry;
 pub mod secret;

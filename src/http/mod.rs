@@ -18,6 +18,7 @@ mod page;
 mod params;
 mod path;
 mod problem;
+mod replays;
 mod reprocess;
 mod room;
 mod routes;

@@ -5,6 +5,7 @@
 mod backlog;
 mod indexing;
 mod outbox;
+mod replays;
 mod reread;
 mod retention;
 pub mod sqlite;
@@ -15,6 +16,7 @@ pub use backlog::{Backlog, Backlogs, Ended, ExpireStep, Expired, JoinStep, Joini
 use bytes::Bytes;
 pub use indexing::{Indexed, Indexing};
 pub use outbox::{Claimed, Next, Outbox, Recorded};
+pub use replays::{Counted, HandStep, Replays};
 pub use reread::{NewReading, Reread, Revision, StoredCallback};
 pub use retention::{Ages, Kind, Prune, Pruned, Retention, Round};
 pub use story::{Happening, Story};
@@ -34,9 +36,9 @@ use crate::domain::query::{
 use crate::domain::source::Quota;
 
 /// Everything a store does.
-pub trait Store: Intake + Outbox + Backlogs + Questions + Upkeep {}
+pub trait Store: Intake + Outbox + Backlogs + Replays + Questions + Upkeep {}
 
-impl<S: Intake + Outbox + Backlogs + Questions + Upkeep> Store for S {}
+impl<S: Intake + Outbox + Backlogs + Replays + Questions + Upkeep> Store for S {}
 
 /// Why a step did not happen. Whatever it says, nothing of the step is in the store.
 #[derive(Clone, Debug, thiserror::Error)]

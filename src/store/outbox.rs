@@ -6,7 +6,7 @@ use super::StoreError;
 use crate::clock::Time;
 use crate::domain::delivery::{Attempt, Trigger};
 use crate::domain::event::Event;
-use crate::domain::id::DeliveryId;
+use crate::domain::id::{DeliveryId, ReplayId};
 use crate::domain::name::Name;
 
 /// Handing events out.
@@ -72,6 +72,8 @@ pub struct Claimed {
     pub counted: u32,
     /// What made us try.
     pub trigger: Trigger,
+    /// The replay that made the delivery, if one did.
+    pub replay: Option<ReplayId>,
 }
 
 /// An attempt, and what follows from it.
