@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, StoreSettings};
-use crate::delivery::{DeliveryWorker, Destinations, Tending};
+use crate::delivery::{DeliveryWorker, Destinations, Replaying, Tending};
 use crate::domain::id::IdMaker;
 use crate::http::{self, Health, Listeners, Room};
 use crate::random::Random;
@@ -60,9 +61,7 @@ pub struct App {
     listeners: Listeners,
     room: Arc<Room>,
     worker: DeliveryWorker,
-    retention: Retention,
-    indexing: Indexing,
-    tending: Tending,
+    upkeep: Upkeep,
     store: Arc<dyn Store>,
     health: Arc<Health>,
     clock: Arc<dyn Clock>,
@@ -99,6 +98,14 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
         Arc::clone(&clock),
         Arc::clone(&wake),
     );
+    let replays = Arc::new(Notify::new());
+    let replaying = Replaying::new(
+        Arc::clone(&store),
+        Arc::clone(&board),
+        Arc::clone(&ids),
+        Arc::clone(&clock),
+        (Arc::clone(&wake), Arc::clone(&replays)),
+    );
     let receiver = Receiver {
         store: Arc::clone(&store),
         destinations: config.destinations.clone().into(),
@@ -113,19 +120,51 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
     let indexing = Indexing::new(Arc::clone(&store), Arc::clone(&clock), texts, news);
     let retention = Retention::new(Arc::clone(&store), Arc::clone(&clock), config.store.retention);
     let health = Arc::new(Health::default());
-    let room =
-        Room::new(Arc::new(config), receiver, board, Arc::clone(&clock), Arc::clone(&health));
-    Ok(App {
-        listeners,
-        room: Arc::new(room),
-        worker,
-        retention,
-        tending,
-        indexing,
-        store,
-        health,
-        clock,
-    })
+    let room = Room::new(
+        Arc::new(config),
+        receiver,
+        board,
+        Arc::clone(&clock),
+        Arc::clone(&health),
+        replays,
+    );
+    let upkeep = Upkeep { retention, indexing, tending, replaying };
+    Ok(App { listeners, room: Arc::new(room), worker, upkeep, store, health, clock })
+}
+
+/// What goes on beside the requests and the deliveries.
+struct Upkeep {
+    retention: Retention,
+    indexing: Indexing,
+    tending: Tending,
+    replaying: Replaying,
+}
+
+impl Upkeep {
+    /// Starts all of it, until `stop`.
+    fn start(
+        self,
+        store: &Arc<dyn Store>,
+        clock: &Arc<dyn Clock>,
+        stop: &CancellationToken,
+    ) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(self.retention.run(stop.clone()));
+        tasks.spawn(self.indexing.run(stop.clone()));
+        tasks.spawn(self.tending.run(stop.clone()));
+        tasks.spawn(self.replaying.run(stop.clone()));
+        tasks.spawn(watch_disk(Arc::clone(store), Arc::clone(clock), stop.clone()));
+        tasks
+    }
+}
+
+/// Waits until every task has ended.
+async fn all_ended(tasks: &mut JoinSet<()>) {
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "something that goes on beside the requests has failed; please report it");
+        }
+    }
 }
 
 fn open_store(
@@ -170,16 +209,11 @@ impl App {
     /// Runs until `stop`. Then: ready no more, deliveries end, requests end, everything is written, the store is closed.
     /// `hurry` cuts the waiting short; nothing that was acknowledged depends on it.
     pub async fn run_until(self, stop: CancellationToken, hurry: CancellationToken) -> Result<()> {
-        let Self { listeners, room, worker, retention, tending, indexing, store, health, clock } =
-            self;
+        let Self { listeners, room, worker, upkeep, store, health, clock } = self;
         let (stop_delivering, stop_accepting) =
             (CancellationToken::new(), CancellationToken::new());
         let mut worker = tokio::spawn(worker.run(stop_delivering.clone(), ATTEMPTS_GRACE));
-        let mut retention = tokio::spawn(retention.run(stop_delivering.clone()));
-        let mut indexing = tokio::spawn(indexing.run(stop_delivering.clone()));
-        let mut tending = tokio::spawn(tending.run(stop_delivering.clone()));
-        let watch = watch_disk(Arc::clone(&store), Arc::clone(&clock), stop_delivering.clone());
-        let mut watch = tokio::spawn(watch);
+        let mut upkeep = upkeep.start(&store, &clock, &stop_delivering);
         let serving = http::serve(listeners, room, stop_accepting.clone(), hurry.clone());
         let ending = async {
             let failed = tokio::select! {
@@ -188,11 +222,8 @@ impl App {
             };
             health.stop();
             stop_delivering.cancel();
-            let in_order = async {
-                let upkeep =
-                    async { tokio::join!(&mut retention, &mut tending, &mut indexing, &mut watch) };
-                tokio::join!(&mut worker, upkeep, clock.sleep(FAREWELL))
-            };
+            let in_order =
+                async { tokio::join!(&mut worker, all_ended(&mut upkeep), clock.sleep(FAREWELL)) };
             let ended = tokio::select! {
                 _ = in_order, if failed.is_none() => true,
                 () = hurry.cancelled() => false,
@@ -200,10 +231,7 @@ impl App {
             };
             if !ended {
                 worker.abort();
-                retention.abort();
-                indexing.abort();
-                tending.abort();
-                watch.abort();
+                upkeep.abort_all();
             }
             stop_accepting.cancel();
             failed

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Notify;
+
 use super::body::InFlight;
 use super::follow::Gallery;
 use super::health::Health;
@@ -35,6 +37,8 @@ pub struct Room {
     pub key: [u8; 32],
     /// Whether callbox is stopping.
     pub health: Arc<Health>,
+    /// Rouses what carries replays out.
+    pub replays: Arc<Notify>,
     /// Bytes of bodies in flight.
     pub(super) in_flight: InFlight,
     /// Requests to no source.
@@ -52,6 +56,7 @@ impl Room {
         board: Arc<Destinations>,
         clock: Arc<dyn Clock>,
         health: Arc<Health>,
+        replays: Arc<Notify>,
     ) -> Self {
         let store = Arc::clone(&receiver.store);
         let (ids, key) = (Arc::clone(&receiver.ids), store.key());
@@ -66,6 +71,7 @@ impl Room {
             clock,
             key,
             health,
+            replays,
             in_flight,
             strangers,
             gallery,

@@ -10,8 +10,8 @@ use actix_web::{HttpRequest, HttpResponse, Resource, Route};
 
 use super::problem::{Code, Problem};
 use super::{
-    callbacks, conversations, deliveries, destinations, events, health, inbound, messages, metrics,
-    reprocess, sources, stream, trial,
+    callbacks, consumers, conversations, deliveries, destinations, events, health, inbound,
+    messages, metrics, replays, reprocess, sources, stats, stream, trial,
 };
 
 /// The vendors' listener. Whatever else comes to it is a push, or was meant to be one: the source is found without a pattern.
@@ -48,6 +48,20 @@ pub(super) fn api(config: &mut ServiceConfig) {
         .service(at("/v1/destinations/{name}/test", web::get().to(trial::test)))
         .service(deed("/v1/destinations/{name}/pause", web::post().to(destinations::pause)))
         .service(deed("/v1/destinations/{name}/resume", web::post().to(destinations::resume)))
+        .service(deed("/v1/events/{id}/replay", web::post().to(replays::one_event)))
+        .service(asked_or_done(
+            "/v1/replays",
+            web::get().to(replays::list),
+            web::post().to(replays::begin),
+        ))
+        .service(at("/v1/replays/{id}", web::get().to(replays::one)))
+        .service(deed("/v1/replays/{id}/cancel", web::post().to(replays::cancel)))
+        .service(at("/v1/stats", web::get().to(stats::stats)))
+        .service(at("/v1/consumers", web::get().to(consumers::list)))
+        .service(consumer())
+        .service(at("/v1/consumers/{name}/events", web::get().to(consumers::next)))
+        .service(deed("/v1/consumers/{name}/commit", web::post().to(consumers::commit)))
+        .service(deed("/v1/consumers/{name}/seek", web::post().to(consumers::seek)))
         .service(at("/v1/sources", web::get().to(sources::list)))
         .service(at("/v1/sources/{name}", web::get().to(sources::one)))
         .default_service(web::to(nothing));
@@ -63,6 +77,24 @@ fn at(path: &str, route: Route) -> impl HttpServiceFactory + use<> {
 fn deed(path: &str, route: Route) -> Resource {
     let wrong = web::to(async |request: HttpRequest| wrong_method(&request, "POST"));
     web::resource(path).route(route).default_service(wrong)
+}
+
+/// A path that is asked, and where something is done.
+fn asked_or_done(path: &str, asked: Route, done: Route) -> impl HttpServiceFactory + use<> {
+    let wrong = web::to(async |request: HttpRequest| wrong_method(&request, "GET, HEAD, POST"));
+    web::resource(path).route(asked).route(done).default_service(wrong).wrap(from_fn(head_as_get))
+}
+
+/// A consumer: looked at, made or changed, and forgotten.
+fn consumer() -> impl HttpServiceFactory + use<> {
+    let allowed = "GET, HEAD, PUT, DELETE";
+    let wrong = web::to(async move |request: HttpRequest| wrong_method(&request, allowed));
+    web::resource("/v1/consumers/{name}")
+        .route(web::get().to(consumers::one))
+        .route(web::put().to(consumers::keep))
+        .route(web::delete().to(consumers::remove))
+        .default_service(wrong)
+        .wrap(from_fn(head_as_get))
 }
 
 /// A `HEAD` is answered like a `GET`; the server leaves the body out.

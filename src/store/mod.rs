@@ -5,6 +5,7 @@
 mod backlog;
 mod consumers;
 mod indexing;
+mod replays;
 mod reread;
 mod retention;
 pub mod sqlite;
@@ -15,6 +16,7 @@ pub use backlog::{Backlog, Backlogs, Ended, ExpireStep, Expired, JoinStep, Joini
 use bytes::Bytes;
 pub use consumers::{Consumers, Keeping, Moved, Start};
 pub use indexing::{Indexed, Indexing};
+pub use replays::{Counted, HandStep, Replays};
 pub use reread::{NewReading, Reread, Revision, StoredCallback};
 pub use retention::{Ages, Kind, Prune, Pruned, Retention, Round};
 pub use story::{Happening, Story};
@@ -24,7 +26,7 @@ use crate::domain::callback::{Callback, CallbackOutcome};
 use crate::domain::delivery::{Attempt, Delivery, Trigger};
 use crate::domain::drift::{Finding, Seen};
 use crate::domain::event::{Draft, Event};
-use crate::domain::id::{CallbackId, DeliveryId, EventId};
+use crate::domain::id::{CallbackId, DeliveryId, EventId, ReplayId};
 use crate::domain::message::Message;
 use crate::domain::name::Name;
 use crate::domain::query::{
@@ -34,9 +36,9 @@ use crate::domain::source::Quota;
 use crate::domain::stats::{Counts, StatsFilter};
 
 /// Everything a store does.
-pub trait Store: Intake + Outbox + Backlogs + Consumers + Questions + Upkeep {}
+pub trait Store: Intake + Outbox + Backlogs + Consumers + Replays + Questions + Upkeep {}
 
-impl<S: Intake + Outbox + Backlogs + Consumers + Questions + Upkeep> Store for S {}
+impl<S: Intake + Outbox + Backlogs + Consumers + Replays + Questions + Upkeep> Store for S {}
 
 /// Why a step did not happen. Whatever it says, nothing of the step is in the store.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -177,6 +179,8 @@ pub struct Claimed {
     pub counted: u32,
     /// What made us try.
     pub trigger: Trigger,
+    /// The replay that made the delivery, if one did.
+    pub replay: Option<ReplayId>,
 }
 
 /// An attempt, and what follows from it.

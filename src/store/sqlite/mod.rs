@@ -16,6 +16,7 @@ mod open;
 mod place;
 mod read;
 mod readers;
+mod replays;
 mod reread;
 mod retention;
 mod rows;
