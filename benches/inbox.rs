@@ -1,8 +1,11 @@
 //! The program under measure: a whole callbox on free ports of loopback, with a database of its own, in this process.
 
+use std::collections::BTreeSet;
 use std::error::Error;
+use std::fmt::Write;
+use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
@@ -10,21 +13,34 @@ use callbox::app::{self, Surroundings};
 use callbox::config::{Config, Environment};
 use tokio_util::sync::CancellationToken;
 
-use crate::load;
+use crate::{load, usage};
 
 /// A running callbox, on threads of its own.
 pub(crate) struct Inbox {
     /// Where vendors push.
     pub(crate) address: SocketAddr,
+    /// The thread that writes its store.
+    pub(crate) writer: BTreeSet<String>,
+    database: PathBuf,
     stop: CancellationToken,
     thread: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Inbox {
-    /// Starts one that keeps its data in `folder`. With `has_destination` every event is due for a destination, which is paused.
-    pub(crate) fn start(folder: &Path, has_destination: bool) -> Result<Self, Box<dyn Error>> {
-        let text = configuration(folder, has_destination);
-        let config = Config::parse(&text, "bench.toml", &Environment::default())?;
+    /// Starts one that keeps its data in `folder`. Every event is due for so many destinations: paused ones, or one at `sink`.
+    pub(crate) fn start(
+        folder: &Path,
+        paused: usize,
+        sink: Option<SocketAddr>,
+    ) -> Result<Self, Box<dyn Error>> {
+        let name = format!("{paused}-{}.db", if sink.is_some() { "live" } else { "paused" });
+        let database = folder.join(name);
+        let config = Config::parse(
+            &configuration(&database, paused, sink),
+            "bench.toml",
+            &Environment::default(),
+        )?;
+        let before = usage::writers();
         let (ready, started) = sync_channel(1);
         let stop = CancellationToken::new();
         let stopped = stop.clone();
@@ -33,16 +49,18 @@ impl Inbox {
             thread.join().map_err(|_| "callbox panicked at its start")??;
             return Err("callbox ended at its start".into());
         };
-        if has_destination {
-            load::post(api, "/v1/destinations/paused/pause")?;
+        for number in 0..paused {
+            load::post(api, &format!("/v1/destinations/paused-{number}/pause"))?;
         }
-        Ok(Self { address, stop, thread })
+        let writer = usage::writers().difference(&before).cloned().collect();
+        Ok(Self { address, writer, database, stop, thread })
     }
 
-    /// Stops it in good order and waits until its store is closed.
-    pub(crate) fn stop(self) -> Result<(), Box<dyn Error>> {
+    /// Stops it in good order and waits until its store is closed; how many bytes its database then has.
+    pub(crate) fn stop(self) -> Result<u64, Box<dyn Error>> {
         self.stop.cancel();
-        Ok(self.thread.join().map_err(|_| "callbox panicked")??)
+        self.thread.join().map_err(|_| "callbox panicked")??;
+        Ok(fs::metadata(self.database)?.len())
     }
 }
 
@@ -59,16 +77,21 @@ fn run(
     })
 }
 
-fn configuration(folder: &Path, has_destination: bool) -> String {
-    let path = folder.join(if has_destination { "one.db" } else { "none.db" });
-    let destination = if has_destination {
-        "[destinations.paused]\nurl = \"http://127.0.0.1:9/\"\nevents = [\"*\"]\nallow_subnets = [\"127.0.0.0/8\"]\n"
-    } else {
-        ""
-    };
-    format!(
+fn configuration(database: &Path, paused: usize, sink: Option<SocketAddr>) -> String {
+    let mut text = format!(
         "[server]\nlisten = \"127.0.0.1:0\"\n[api]\nlisten = \"127.0.0.1:0\"\nanonymous = \"loopback\"\n\
-         [store]\npath = '{}'\n[sources.bench]\nvendor = \"wavecell\"\nauth = [{{ type = \"none\" }}]\n{destination}",
-        path.display()
-    )
+         [store]\npath = '{}'\n[sources.bench]\nvendor = \"wavecell\"\nauth = [{{ type = \"none\" }}]\n",
+        database.display()
+    );
+    let dead = (0..paused).map(|number| (format!("paused-{number}"), "127.0.0.1:9".to_owned()));
+    let live = sink.map(|address| ("live".to_owned(), address.to_string()));
+    for (name, address) in dead.chain(live) {
+        // Writing to a text can't fail.
+        let _ = write!(
+            text,
+            "[destinations.{name}]\nurl = \"http://{address}/in\"\nevents = [\"*\"]\n\
+             allow_subnets = [\"127.0.0.0/8\"]\n"
+        );
+    }
+    text
 }

@@ -1,17 +1,22 @@
-//! How many callbacks a second are acknowledged, each one synced to disk first, beside a server that keeps nothing.
+//! How many callbacks a second are acknowledged, each one synced to disk first, beside a server that keeps nothing; and at what cost.
 //!
-//! `cargo bench --bench ingest`; `CALLBOX_BENCH_SECONDS` sets how long each case runs in all (3 by default).
+//! `cargo bench --bench ingest`. `CALLBOX_BENCH_SECONDS` is how long each case runs in all (3 by default);
+//! `CALLBOX_BENCH_FILL=1000000` measures once more when the table has so many events. The last columns are for each callback: time of
+//! all processors without the clients', system calls that write, and bytes written by the store's thread, to its log and to its file.
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
 mod bare;
 mod inbox;
 mod load;
+mod target;
+mod usage;
 
+use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::env;
 use std::error::Error;
 use std::fs::{self, File};
 use std::io::Write;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -21,86 +26,68 @@ use bare::Bare;
 use callbox::clock::{Clock, SystemClock};
 use inbox::Inbox;
 use load::Measured;
+use target::{Target, compare, number, print_head};
 
 /// The program's own allocator, so that the bench measures what runs.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const CONNECTIONS: &[usize] = &[1, 64, 256];
-const ROUNDS: u32 = 3; // each case's time is cut in so many parts, so that a slow moment of the machine hits all alike
-
-/// A server under load.
-struct Target {
-    name: &'static str,
-    address: SocketAddr,
-    path: &'static str,
-}
+const CONNECTIONS: &[usize] = &[1, 64, 256, 1_000];
+const FILLERS: usize = 256;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-    let bare = Bare::start()?;
-    let alone = Inbox::start(directory.path(), false)?;
-    let fanned = Inbox::start(directory.path(), true)?;
-    let targets = [
-        Target { name: "bare, keeps nothing", address: bare.address, path: "/in" },
-        Target { name: "callbox", address: alone.address, path: "/in/bench" },
-        Target { name: "callbox, 1 destination", address: fanned.address, path: "/in/bench" },
+    let (bare, sink) = (Bare::start()?, Bare::start()?);
+    let baseline = Target {
+        name: "bare, keeps nothing",
+        address: bare.address,
+        path: "/in",
+        writer: BTreeSet::new(),
+        kept: Cell::default(),
+    };
+    let cases = [
+        ("callbox", 0, None),
+        ("callbox, 1 destination", 1, None),
+        ("callbox, 3 destinations", 3, None),
+        ("callbox, 1 live", 0, Some(sink.address)),
     ];
+    let mut inboxes = Vec::new();
+    for (name, paused, sink) in cases {
+        let inbox = Inbox::start(directory.path(), paused, sink)?;
+        let (address, writer) = (inbox.address, inbox.writer.clone());
+        let target = Target { name, address, path: "/in/bench", writer, kept: Cell::default() };
+        inboxes.push((target, inbox));
+    }
+    let all: Vec<&Target> =
+        [&baseline].into_iter().chain(inboxes.iter().map(|(target, _)| target)).collect();
     print_sync_cost(directory.path())?;
-    println!(
-        "\n{:>11}  {:<22} {:>10} {:>10} {:>10}  {:>7}",
-        "connections", "server", "acks/s", "p50 ms", "p99 ms", "of bare"
-    );
+    print_head();
     let numbers = Arc::new(AtomicU64::new(0));
+    let duration = Duration::try_from_secs_f64(option("CALLBOX_BENCH_SECONDS", "3").parse()?)?;
     for connections in CONNECTIONS {
-        let measured = interleaved(&targets, *connections, part()?, &numbers)?;
-        print_rows(*connections, &targets, &measured);
+        compare(&all, *connections, duration, &numbers)?;
     }
-    alone.stop()?;
-    fanned.stop()?;
-    bare.stop()?;
-    Ok(())
-}
-
-/// How long a case runs without a break.
-#[expect(clippy::disallowed_methods, reason = "benches take their options from the environment")]
-fn part() -> Result<Duration, Box<dyn Error>> {
-    let seconds = env::var("CALLBOX_BENCH_SECONDS").unwrap_or_else(|_| "3".to_owned());
-    Ok(Duration::try_from_secs_f64(seconds.parse()?)? / ROUNDS)
-}
-
-/// Every target in turn, several times over; one measurement a target.
-fn interleaved(
-    targets: &[Target],
-    connections: usize,
-    duration: Duration,
-    numbers: &Arc<AtomicU64>,
-) -> Result<Vec<Measured>, Box<dyn Error>> {
-    let mut measured = vec![Measured::default(); targets.len()];
-    for _ in 0..ROUNDS {
-        for (target, sum) in targets.iter().zip(&mut measured) {
-            sum.add(load::run(target.address, target.path, connections, duration, numbers)?);
+    let events: usize = option("CALLBOX_BENCH_FILL", "0").parse()?;
+    if let ([bare, alone, ..], true) = (all.as_slice(), events > 0) {
+        while alone.kept.get() < events {
+            alone.run(FILLERS, Duration::from_secs(1), &numbers)?;
         }
+        println!("\nwith {} events in the table:", alone.kept.get());
+        compare(&[bare, alone], FILLERS, duration, &numbers)?;
     }
-    Ok(measured)
+    println!();
+    for (target, inbox) in inboxes {
+        let (bytes, kept) = (inbox.stop()?, u64::try_from(target.kept.get())?);
+        let each = number(bytes) / number(kept.max(1));
+        println!("{:<24} {each:>6.0} bytes of database for each of {kept} callbacks", target.name);
+    }
+    bare.stop()?;
+    Ok(sink.stop()?)
 }
 
-fn print_rows(connections: usize, targets: &[Target], measured: &[Measured]) {
-    let bare = measured.first().map_or(f64::NAN, Measured::rate);
-    for (target, measured) in targets.iter().zip(measured) {
-        let millis = |percent| measured.percentile(percent).as_secs_f64() * 1_000.0;
-        print!("{connections:>11}  {:<22} {:>10.0}", target.name, measured.rate());
-        print!(" {:>10.3} {:>10.3}", millis(50), millis(99));
-        print!("  {:>6.1} %", 100.0 * measured.rate() / bare);
-        println!(
-            "{}",
-            if measured.refused > 0 {
-                format!("  ({} refused)", measured.refused)
-            } else {
-                String::new()
-            }
-        );
-    }
+#[expect(clippy::disallowed_methods, reason = "benches take their options from the environment")]
+fn option(name: &str, default: &str) -> String {
+    env::var(name).unwrap_or_else(|_| default.to_owned())
 }
 
 /// What one synced write costs on this disk: without a group, no acknowledgement can be quicker.

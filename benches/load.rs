@@ -11,6 +11,8 @@ use callbox::clock::{Clock, SystemClock};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::usage;
+
 /// Where the number of a callback stands in [`RECEIPT`]; as many digits as the last group of a UUID has.
 const NUMBER: &str = "############";
 
@@ -26,6 +28,8 @@ pub(crate) struct Measured {
     pub(crate) refused: usize,
     /// From the first request to the last answer.
     pub(crate) elapsed: Duration,
+    /// What the clients themselves took of the processors.
+    pub(crate) client_time: Duration,
 }
 
 impl Measured {
@@ -34,6 +38,7 @@ impl Measured {
         self.latencies.extend(other.latencies);
         self.refused += other.refused;
         self.elapsed += other.elapsed;
+        self.client_time += other.client_time;
     }
 
     /// Answers with status 200 per second.
@@ -63,7 +68,9 @@ pub(crate) fn run(
     let numbers = Arc::clone(numbers);
     let clients = thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(all(address, request, connections, duration, numbers))
+        let before = usage::of_thread();
+        let measured = runtime.block_on(all(address, request, connections, duration, numbers))?;
+        Ok(Measured { client_time: usage::of_thread().saturating_sub(before), ..measured })
     });
     clients.join().unwrap_or_else(|_| Err(io::Error::other("a client panicked")))
 }

@@ -50,7 +50,8 @@ impl From<rusqlite::Error> for Failure {
 struct Step<F, T> {
     work: F,
     done: Option<Result<T, StoreError>>,
-    tell: oneshot::Sender<Result<T, StoreError>>,
+    /// What the step held goes back with the answer: to drop it is the caller's work, not that of the one thread that writes.
+    tell: oneshot::Sender<(Result<T, StoreError>, F)>,
 }
 
 impl<F, T> Write for Step<F, T>
@@ -83,7 +84,7 @@ where
             (None, commit) => Err(commit.err().unwrap_or(StoreError::Closed)),
         };
         // A caller that has gone does not want to know.
-        let _ = self.tell.send(ended);
+        let _ = self.tell.send((ended, self.work));
     }
 }
 
@@ -122,7 +123,7 @@ impl Writer {
         patience: Patience,
         step: impl FnMut(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (tell, told) = oneshot::channel::<Result<T, StoreError>>();
+        let (tell, told) = oneshot::channel();
         let boxed = Box::new(Step { work: step, done: None, tell });
         match patience {
             Patience::Full => self.steps.send(boxed).await.map_err(|_| StoreError::Closed)?,
@@ -131,7 +132,7 @@ impl Writer {
                 mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
             })?,
         }
-        told.await.unwrap_or(Err(StoreError::Closed))
+        told.await.map_or(Err(StoreError::Closed), |(ended, _)| ended)
     }
 
     /// Steps that wait for their turn.
