@@ -75,7 +75,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     inbox.stop()
 }
 
-#[expect(clippy::disallowed_methods, reason = "benches take their options from the environment")]
 fn kept_folder() -> Option<PathBuf> {
     env::var_os("CALLBOX_BENCH_FOLDER").map(PathBuf::from)
 }
