@@ -6,7 +6,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Resource, Route};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, Resource, Route};
 
 use super::problem::{Code, Problem};
 use super::{
@@ -79,6 +79,9 @@ fn deed(path: &str, route: Route) -> Resource {
     web::resource(path).route(route).default_service(wrong)
 }
 
+/// What a request carries of whose answer the head alone is wanted.
+pub(super) struct HeadAlone;
+
 /// A path that is asked, and where something is done.
 fn asked_or_done(path: &str, asked: Route, done: Route) -> impl HttpServiceFactory + use<> {
     let wrong = web::to(async |request: HttpRequest| wrong_method(&request, "GET, HEAD, POST"));
@@ -104,6 +107,7 @@ async fn head_as_get(
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     if request.method() == Method::HEAD {
         request.head_mut().method = Method::GET;
+        request.extensions_mut().insert(HeadAlone);
     }
     next.call(request).await
 }

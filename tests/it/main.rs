@@ -30,6 +30,7 @@ mod replays;
 mod reprocess;
 mod retention;
 mod search;
+mod slow;
 mod stats;
 mod store;
 mod support;
