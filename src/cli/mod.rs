@@ -4,6 +4,7 @@ mod asking;
 pub mod backup;
 pub mod callbacks;
 pub mod check;
+pub mod consumers;
 pub mod deliveries;
 pub mod demo;
 pub mod destinations;
@@ -66,6 +67,8 @@ enum Command {
     Deliveries(deliveries::DeliveriesArgs),
     /// Show how destinations stand, pause or resume one
     Destinations(destinations::DestinationsArgs),
+    /// Show how far those have come who follow the events by name, or set one's place
+    Consumers(consumers::ConsumersArgs),
     /// Print events as they happen
     Tail(Box<tail::TailArgs>),
     /// Do something about callbacks that are in the store
@@ -148,6 +151,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Messages(args) => messages::run(*args).await,
         Command::Deliveries(args) => deliveries::run(args).await,
         Command::Destinations(args) => destinations::run(args).await,
+        Command::Consumers(args) => consumers::run(args).await,
         Command::Tail(args) => tail::run(*args).await,
         Command::Callbacks(args) => callbacks::run(args).await,
         Command::Replay(args) => replay::run(*args).await,

@@ -151,6 +151,7 @@ fn wrong_listeners_keys_and_stores_are_refused() {
             ("[server]\nlisten = \"0.0.0.0:8081\"", "give them two ports"),
             ("[server]\npublic_url = \"hooks.example.com\"", "begin with http:// or https://"),
             ("[server]\ntrusted_proxies = [\"10.0.0.0/33\"]", "trusted_proxies[0]"),
+            ("[server]\nmax_connections = 8", "max_connections: has to be a whole number, 16"),
             ("[api]\nlisten = \"0.0.0.0:9\"\nanonymous = \"loopback\"", "loopback listener only"),
             ("[api]\nanonymous = \"lopback\"", "did you mean `loopback`?"),
             ("[api.keys.one]\nsha256 = \"00\"\nscopes = [\"reed\"]", "not a SHA-256"),

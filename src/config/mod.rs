@@ -61,6 +61,8 @@ pub struct Server {
     pub public_url: Option<Url>,
     /// Networks whose `X-Forwarded-For` counts.
     pub trusted_proxies: Vec<IpNet>,
+    /// The most connections of vendors at a time; one more waits.
+    pub max_connections: usize,
 }
 
 /// Where questions are asked.

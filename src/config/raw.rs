@@ -30,6 +30,7 @@ pub(super) struct RawServer {
     pub(super) listen: Option<Text>,
     pub(super) public_url: Option<Text>,
     pub(super) trusted_proxies: Vec<Text>,
+    pub(super) max_connections: Option<Anything>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,17 +1,24 @@
 //! The sections `[server]` and `[store]`: where vendors push, and where everything is kept.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::judge::Judge;
-use super::raw::{RawApi, RawServer, RawStore, Text};
+use super::raw::{Anything, RawApi, RawServer, RawStore, Text};
 use super::urls::web_url;
 use super::{Api, Server, StoreSettings};
 use crate::store::Ages;
 
 /// Where vendors push unless told otherwise.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// Connections of vendors at a time unless told otherwise.
+const CONNECTIONS: usize = 8_192;
+
+/// The bounds of `max_connections`.
+const CONNECTIONS_BOUNDS: RangeInclusive<usize> = 16..=1_000_000;
 
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
@@ -34,7 +41,24 @@ pub(super) fn server(raw: &RawServer, judge: &mut Judge<'_>) -> Option<Server> {
         judge.refuse(text, "has to end before the query: `/in/SOURCE` is put behind it")?;
     }
     let trusted_proxies = judge.each(&raw.trusted_proxies, Judge::network);
-    Some(Server { listen: listen?, public_url: public_url?, trusted_proxies: trusted_proxies? })
+    let max_connections = match &raw.max_connections {
+        None => Some(CONNECTIONS),
+        Some(value) => connections(value, judge),
+    };
+    Some(Server {
+        listen: listen?,
+        public_url: public_url?,
+        trusted_proxies: trusted_proxies?,
+        max_connections: max_connections?,
+    })
+}
+
+fn connections(value: &Anything, judge: &mut Judge<'_>) -> Option<usize> {
+    let number = value.get_ref().as_integer().and_then(|number| usize::try_from(number).ok());
+    number.filter(|number| CONNECTIONS_BOUNDS.contains(number)).or_else(|| {
+        let (least, most) = CONNECTIONS_BOUNDS.into_inner();
+        judge.refuse(value, format!("has to be a whole number, {least} to {most}"))
+    })
 }
 
 /// An address to listen on.

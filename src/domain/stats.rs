@@ -172,7 +172,9 @@ mod tests {
             let (start, end): (Time, Time) = (start.parse().unwrap(), end.parse().unwrap());
             assert_eq!((bucket.start(at), bucket.end(at)), (start, end));
             assert_eq!((bucket.start(start), bucket.end(start)), (start, start));
-            assert!(bucket.range_max() < bucket.kept() && bucket.range_usual() <= bucket.range_max());
+            assert!(
+                bucket.range_max() < bucket.kept() && bucket.range_usual() <= bucket.range_max()
+            );
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use parking_lot::Mutex;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -14,10 +15,15 @@ use crate::config::Scope;
 /// A worker that has not begun a round for so long has stalled: it rests 5 s at the most.
 const STALLED_AFTER: Duration = Duration::from_secs(30);
 
+/// How long it holds that the store takes writes: whoever asks more often costs it no write.
+const READY_FOR: Duration = Duration::from_secs(1);
+
 /// What the rest of the program tells those who ask how it is.
 #[derive(Debug, Default)]
 pub struct Health {
     stopping: CancellationToken,
+    /// When the store was last found to take writes.
+    taken: Mutex<Option<Duration>>,
 }
 
 impl Health {
@@ -43,10 +49,24 @@ pub(super) async fn alive() -> HttpResponse {
 
 /// `GET /readyz`: the store takes writes, and callbox is not stopping.
 pub(super) async fn ready(room: web::Data<Room>) -> HttpResponse {
-    if !room.health.is_stopping() && room.store.ready().await.is_ok() {
+    if is_ready(&room).await {
         return HttpResponse::Ok().content_type("text/plain").body("ready\n");
     }
     HttpResponse::ServiceUnavailable().content_type("text/plain").body("not ready\n")
+}
+
+async fn is_ready(room: &Room) -> bool {
+    if room.health.is_stopping() || room.store.has_room().is_err() {
+        return false;
+    }
+    let now = room.clock.elapsed();
+    let taken = *room.health.taken.lock();
+    if taken.is_some_and(|taken| now.saturating_sub(taken) < READY_FOR) {
+        return true;
+    }
+    let ready = room.store.ready().await.is_ok();
+    *room.health.taken.lock() = ready.then_some(now);
+    ready
 }
 
 /// `GET /health`: every component, with its reason; 503 when one is ill. For alerts, never for balancers.

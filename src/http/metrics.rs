@@ -29,6 +29,11 @@ struct OfSource {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WhyCut {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByReason {
     source: String,
     reason: String,
@@ -81,6 +86,14 @@ fn whole(room: &Room, registry: &mut Registry) {
     let waiting = Gauge::<i64>::default();
     waiting.set(as_i64(room.store.waiting()));
     registry.register("store_writes_waiting", "Writes that wait for their turn", waiting);
+    let connections = Gauge::<i64>::default();
+    connections.set(as_i64(room.seats.open()));
+    registry.register("connections", "Open connections of both listeners", connections);
+    let cut = Family::<WhyCut, Counter>::default();
+    for (reason, number) in room.seats.cut() {
+        cut.get_or_create(&WhyCut { reason }).inc_by(number);
+    }
+    registry.register("connections_cut", "Connections that were cut since the start", cut);
     let strangers = Counter::<u64>::default();
     strangers.inc_by(room.strangers.seen().0);
     registry.register("no_source", "Requests to no source since the start", strangers);

@@ -60,15 +60,21 @@ pub(super) fn request_from(
     list: List,
     key: &[u8; 32],
 ) -> Result<PageRequest, Problem> {
-    let allowed = format!("1 to {LIMIT_MAX}");
-    let limit: usize = params.parsed("limit", &allowed)?.unwrap_or(LIMIT_DEFAULT);
-    if !(1..=LIMIT_MAX).contains(&limit) {
-        return Err(not_allowed("limit", &limit.to_string(), &allowed));
-    }
+    let limit = limit(params)?;
     let orders = [("desc", Order::Descending), ("asc", Order::Ascending)];
     let order = params.word("order", &orders)?.unwrap_or(end);
     let after = params.text("cursor")?.map(|text| read(&text, list, key)).transpose()?;
     Ok(PageRequest { limit, order, after })
+}
+
+/// Reads `limit`.
+pub(super) fn limit(params: &mut Params) -> Result<usize, Problem> {
+    let allowed = format!("1 to {LIMIT_MAX}");
+    let limit: usize = params.parsed("limit", &allowed)?.unwrap_or(LIMIT_DEFAULT);
+    if (1..=LIMIT_MAX).contains(&limit) {
+        return Ok(limit);
+    }
+    Err(not_allowed("limit", &limit.to_string(), &allowed))
 }
 
 /// A page as it is answered.

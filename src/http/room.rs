@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 use super::body::InFlight;
 use super::follow::Gallery;
 use super::health::Health;
+use super::seats::Seats;
 use super::strangers::Strangers;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -41,6 +42,8 @@ pub struct Room {
     pub replays: Arc<Notify>,
     /// Bytes of bodies in flight.
     pub(super) in_flight: InFlight,
+    /// The connections.
+    pub(super) seats: Arc<Seats>,
     /// Requests to no source.
     pub(super) strangers: Strangers,
     /// Who follows the events.
@@ -62,6 +65,7 @@ impl Room {
         let (ids, key) = (Arc::clone(&receiver.ids), store.key());
         let (in_flight, strangers) = (InFlight::default(), Strangers::default());
         let gallery = Gallery::default();
+        let seats = Arc::new(Seats::trusting(&config.server.trusted_proxies));
         Self {
             config,
             receiver,
@@ -73,6 +77,7 @@ impl Room {
             health,
             replays,
             in_flight,
+            seats,
             strangers,
             gallery,
         }

@@ -6,12 +6,12 @@ use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Resource, Route};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, Resource, Route};
 
 use super::problem::{Code, Problem};
 use super::{
-    callbacks, conversations, deliveries, destinations, events, health, inbound, messages, metrics,
-    replays, reprocess, sources, stream, trial,
+    callbacks, consumers, conversations, deliveries, destinations, events, health, inbound,
+    messages, metrics, replays, reprocess, sources, stats, stream, trial,
 };
 
 /// The vendors' listener. Whatever else comes to it is a push, or was meant to be one: the source is found without a pattern.
@@ -56,6 +56,12 @@ pub(super) fn api(config: &mut ServiceConfig) {
         ))
         .service(at("/v1/replays/{id}", web::get().to(replays::one)))
         .service(deed("/v1/replays/{id}/cancel", web::post().to(replays::cancel)))
+        .service(at("/v1/stats", web::get().to(stats::stats)))
+        .service(at("/v1/consumers", web::get().to(consumers::list)))
+        .service(consumer())
+        .service(at("/v1/consumers/{name}/events", web::get().to(consumers::next)))
+        .service(deed("/v1/consumers/{name}/commit", web::post().to(consumers::commit)))
+        .service(deed("/v1/consumers/{name}/seek", web::post().to(consumers::seek)))
         .service(at("/v1/sources", web::get().to(sources::list)))
         .service(at("/v1/sources/{name}", web::get().to(sources::one)))
         .default_service(web::to(nothing));
@@ -73,10 +79,25 @@ fn deed(path: &str, route: Route) -> Resource {
     web::resource(path).route(route).default_service(wrong)
 }
 
+/// What a request carries of whose answer the head alone is wanted.
+pub(super) struct HeadAlone;
+
 /// A path that is asked, and where something is done.
 fn asked_or_done(path: &str, asked: Route, done: Route) -> impl HttpServiceFactory + use<> {
     let wrong = web::to(async |request: HttpRequest| wrong_method(&request, "GET, HEAD, POST"));
     web::resource(path).route(asked).route(done).default_service(wrong).wrap(from_fn(head_as_get))
+}
+
+/// A consumer: looked at, made or changed, and forgotten.
+fn consumer() -> impl HttpServiceFactory + use<> {
+    let allowed = "GET, HEAD, PUT, DELETE";
+    let wrong = web::to(async move |request: HttpRequest| wrong_method(&request, allowed));
+    web::resource("/v1/consumers/{name}")
+        .route(web::get().to(consumers::one))
+        .route(web::put().to(consumers::keep))
+        .route(web::delete().to(consumers::remove))
+        .default_service(wrong)
+        .wrap(from_fn(head_as_get))
 }
 
 /// A `HEAD` is answered like a `GET`; the server leaves the body out.
@@ -86,6 +107,7 @@ async fn head_as_get(
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     if request.method() == Method::HEAD {
         request.head_mut().method = Method::GET;
+        request.extensions_mut().insert(HeadAlone);
     }
     next.call(request).await
 }

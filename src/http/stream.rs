@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
@@ -16,6 +16,7 @@ use super::page::{self, List};
 use super::params::Params;
 use super::problem::{Code, Problem};
 use super::room::Room;
+use super::routes::HeadAlone;
 use crate::config::Scope;
 use crate::domain::event::Event;
 use crate::domain::query::{EventFilter, Order, PageRequest, Place};
@@ -53,16 +54,19 @@ pub(super) async fn open(
         Some(text) => Some(page::read(&text, List::Events, &room.key)?),
         None => newest(&room).await?,
     };
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CONTENT_TYPE, "text/event-stream"));
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    if request.extensions().contains::<HeadAlone>() {
+        return Ok(response.finish()); // nobody would read on, nor go away
+    }
     let follower = Follower::new(room.clone(), filter, place)?;
     let (pieces, mut written) = mpsc::channel(PIECES_MAX);
     actix_web::rt::spawn(feed(room, follower, pieces));
     let greeting =
         stream::iter([Ok::<_, actix_web::Error>(Bytes::from_static(GREETING.as_bytes()))]);
     let body = stream::poll_fn(move |context| written.poll_recv(context)).map(Ok);
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CONTENT_TYPE, "text/event-stream"))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .streaming(greeting.chain(body)))
+    Ok(response.streaming(greeting.chain(body)))
 }
 
 fn last_event_id(request: &HttpRequest) -> Result<Option<String>, Problem> {

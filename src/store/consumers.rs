@@ -18,7 +18,7 @@ pub trait Consumers: Send + Sync {
         filter: &str,
         from: Option<Start>,
         now: Time,
-    ) -> Result<Kept, StoreError>;
+    ) -> Result<Keeping, StoreError>;
 
     /// Moves a consumer on to a place that it has come to; never back.
     async fn commit(&self, name: &Name, to: Place, now: Time) -> Result<Moved, StoreError>;
@@ -51,7 +51,7 @@ pub enum Start {
 
 /// What became of keeping a consumer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
+pub enum Keeping {
     /// It is new.
     Made,
     /// It was there, and is as was asked for now.

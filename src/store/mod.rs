@@ -3,6 +3,7 @@
 //! SQLite stands behind them today; a store for many machines can stand behind them tomorrow.
 
 mod backlog;
+mod consumers;
 mod indexing;
 mod outbox;
 mod replays;
@@ -14,6 +15,7 @@ mod story;
 use async_trait::async_trait;
 pub use backlog::{Backlog, Backlogs, Ended, ExpireStep, Expired, JoinStep, Joining};
 use bytes::Bytes;
+pub use consumers::{Consumers, Keeping, Moved, Start};
 pub use indexing::{Indexed, Indexing};
 pub use outbox::{Claimed, Next, Outbox, Recorded};
 pub use replays::{Counted, HandStep, Replays};
@@ -34,11 +36,12 @@ use crate::domain::query::{
     CallbackFilter, DeliveryFilter, EventFilter, MessageFilter, Page, PageRequest,
 };
 use crate::domain::source::Quota;
+use crate::domain::stats::{Counts, StatsFilter};
 
 /// Everything a store does.
-pub trait Store: Intake + Outbox + Backlogs + Replays + Questions + Upkeep {}
+pub trait Store: Intake + Outbox + Backlogs + Consumers + Replays + Questions + Upkeep {}
 
-impl<S: Intake + Outbox + Backlogs + Replays + Questions + Upkeep> Store for S {}
+impl<S: Intake + Outbox + Backlogs + Consumers + Replays + Questions + Upkeep> Store for S {}
 
 /// Why a step did not happen. Whatever it says, nothing of the step is in the store.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -204,6 +207,9 @@ pub trait Questions: Send + Sync {
     /// What came in from a source so far.
     async fn intake_of(&self, source: &Name) -> Result<SourceCounts, StoreError>;
 
+    /// The counts of each bucket that has any.
+    async fn counts(&self, filter: StatsFilter) -> Result<Counts, StoreError>;
+
     /// All drift that is remembered, with the source that it is of.
     async fn drift(&self) -> Result<Vec<(Name, Finding, Seen)>, StoreError>;
 }
@@ -275,6 +281,10 @@ pub trait Upkeep: Send + Sync {
     /// Makes the next events findable by phone and reference and, unless nobody wants that, by their words: a bounded step. What it has
     /// not come to yet is found all the same.
     async fn index(&self, with_words: bool, limit: usize) -> Result<Indexed, StoreError>;
+
+    /// Moves some of the counts that are old into longer buckets, and removes those that are older than all of them; whether there
+    /// are more.
+    async fn thin_counts(&self, now: Time) -> Result<bool, StoreError>;
 
     /// Gives some of the room that removed things took back to the disk. Whether there is more to give.
     async fn shrink(&self) -> Result<bool, StoreError>;

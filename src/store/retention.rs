@@ -163,6 +163,9 @@ impl Retention {
 
     /// The last part of a sweep: the file gets smaller, a little at a time.
     async fn shrink(&mut self) -> Result<Round, StoreError> {
+        if self.store.thin_counts(self.clock.now()).await? {
+            return Ok(Round { removed: 0, rest: Duration::ZERO });
+        }
         if self.store.shrink().await? {
             return Ok(Round { removed: 0, rest: Duration::ZERO });
         }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, Error, params};
 use sha2::{Digest, Sha256};
 
+use super::counts::Counting;
 use super::floors::Floors;
 use super::place::{Place, fold};
 use super::rows::basis_word;
@@ -20,14 +21,17 @@ impl Intake for SqliteStore {
     async fn append(&self, callback: NewCallback) -> Result<Appended, StoreError> {
         self.roomy()?;
         let written = Written::of(&callback)?;
-        let floors = Arc::clone(&self.floors);
-        let step = move |connection: &Connection| append(connection, &callback, &written, &floors);
+        let (floors, counting) = (Arc::clone(&self.floors), Arc::clone(&self.counting));
+        let step = move |connection: &Connection| {
+            append(connection, &callback, &written, &floors, &counting)
+        };
         self.writer()?.write(Patience::None, step).await
     }
 
     async fn reread(&self, reading: NewReading) -> Result<Option<Reread>, StoreError> {
-        let floors = Arc::clone(&self.floors);
-        let step = move |connection: &Connection| reread::reread(connection, &reading, &floors);
+        let (floors, counting) = (Arc::clone(&self.floors), Arc::clone(&self.counting));
+        let step =
+            move |connection: &Connection| reread::reread(connection, &reading, &floors, &counting);
         self.writer()?.write(Patience::Full, step).await
     }
 }
@@ -55,6 +59,8 @@ pub(super) struct Origin<'a> {
     pub(super) entered: Time,
     /// Numbers that are not used again.
     pub(super) floors: &'a Floors,
+    /// Where they are counted.
+    pub(super) counting: &'a Counting,
 }
 
 /// Keeps a callback with all that came of it.
@@ -63,11 +69,12 @@ fn append(
     new: &NewCallback,
     written: &Written,
     floors: &Floors,
+    counting: &Counting,
 ) -> Result<Appended, Error> {
     let callback = &new.callback;
     let appended = match &new.kept {
         Kept::Events(events) => {
-            let origin = Origin { callback, entered: callback.received_at, floors };
+            let origin = Origin { callback, entered: callback.received_at, floors, counting };
             append_events(connection, origin, events)?
         }
         Kept::Quarantined(_) => nothing(CallbackOutcome::Quarantined),
@@ -80,6 +87,7 @@ fn append(
     insert_callback(connection, new, written, &appended, reason, floors.callback.number())?;
     drift::write(connection, &callback.source, &new.drift)?;
     tally::count(connection, callback, appended.outcome, reason)?;
+    counting.callback(callback.received_at, &callback.source, appended.outcome);
     if let Kept::Unauthentic(_, quota) = &new.kept {
         tally::keep_within(connection, callback, *quota)?;
     }
@@ -135,7 +143,7 @@ pub(super) fn insert_event(
     place: Place,
     replaces: bool,
 ) -> Result<(i64, Option<Message>), Error> {
-    let Origin { callback, entered, floors } = origin;
+    let Origin { callback, entered, floors, counting } = origin;
     let revised = replaces || place.shares_key;
     let folded = place
         .message
@@ -173,6 +181,7 @@ pub(super) fn insert_event(
             callback.received_at.as_millis(),
             floors.event.number(),
         ])?;
+    counting.event(entered, &callback.source, draft.kind);
     Ok((connection.last_insert_rowid(), folded.map(|folded| folded.message)))
 }
 

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::{Connection, Error, OptionalExtension, params};
 
+use super::counts::Counting;
 use super::floors::Floors;
 use super::{Patience, SqliteStore, rows};
 use crate::clock::Time;
 use crate::domain::backlog::StartFrom;
+use crate::domain::delivery::DeliveryState;
 use crate::domain::name::Name;
 use crate::store::{Backlogs, ExpireStep, Expired, JoinStep, Joining, StoreError};
 
@@ -28,11 +30,15 @@ impl Backlogs for SqliteStore {
     }
 
     async fn expire(&self, step: ExpireStep) -> Result<Expired, StoreError> {
-        self.writer()?.write(Patience::Full, move |connection| expire(connection, &step)).await
+        let counting = Arc::clone(&self.counting);
+        let step = move |connection: &Connection| expire(connection, &step, &counting);
+        self.writer()?.write(Patience::Full, step).await
     }
 
     async fn abandon(&self, before: Time) -> Result<usize, StoreError> {
-        self.writer()?.write(Patience::Full, move |connection| abandon(connection, before)).await
+        let counting = Arc::clone(&self.counting);
+        let step = move |connection: &Connection| abandon(connection, before, &counting);
+        self.writer()?.write(Patience::Full, step).await
     }
 
     async fn joining(&self) -> Result<Vec<Joining>, StoreError> {
@@ -95,7 +101,11 @@ fn configured(
     Ok(())
 }
 
-fn expire(connection: &Connection, step: &ExpireStep) -> Result<Expired, Error> {
+fn expire(
+    connection: &Connection,
+    step: &ExpireStep,
+    counting: &Counting,
+) -> Result<Expired, Error> {
     let destination = step.destination.as_str();
     let open: Option<i64> = connection
         .prepare_cached("SELECT open FROM backlog WHERE destination = ?1")?
@@ -118,10 +128,12 @@ fn expire(connection: &Connection, step: &ExpireStep) -> Result<Expired, Error> 
     for (id, since, reopened) in found {
         if since < step.before.as_millis() {
             end.execute(params![id, "it waited longer than backlog_max_age"])?;
+            counting.delivery(destination, DeliveryState::Expired);
             expired.too_old += 1;
             excess = excess.saturating_sub(1);
         } else if excess > 0 {
             end.execute(params![id, "more waited than backlog_max_events"])?;
+            counting.delivery(destination, DeliveryState::Expired);
             expired.too_many += 1;
             excess -= 1;
         } else if !reopened {
@@ -133,7 +145,7 @@ fn expire(connection: &Connection, step: &ExpireStep) -> Result<Expired, Error> 
     Ok(expired)
 }
 
-fn abandon(connection: &Connection, before: Time) -> Result<usize, Error> {
+fn abandon(connection: &Connection, before: Time, counting: &Counting) -> Result<usize, Error> {
     let gone: Option<String> = connection
         .prepare_cached("SELECT name FROM destination WHERE gone_ms <= ?1 LIMIT 1")?
         .query_row([before.as_millis()], |row| row.get(0))
@@ -145,6 +157,9 @@ fn abandon(connection: &Connection, before: Time) -> Result<usize, Error> {
              WHERE id IN (SELECT id FROM delivery WHERE destination = ?1 AND state = 'pending' ORDER BY id LIMIT ?2)",
         )?
         .execute(params![gone, ROWS_MAX])?;
+    for _ in 0..cancelled {
+        counting.delivery(&gone, DeliveryState::Cancelled);
+    }
     if cancelled > 0 {
         return Ok(cancelled);
     }

@@ -9,7 +9,7 @@ use crate::clock::Time;
 use crate::domain::consumer::{CONSUMERS_MAX, Consumer, Lag};
 use crate::domain::name::Name;
 use crate::domain::query::Place;
-use crate::store::{Consumers, Kept, Moved, Start, StoreError};
+use crate::store::{Consumers, Keeping, Moved, Start, StoreError};
 
 #[async_trait]
 impl Consumers for SqliteStore {
@@ -19,8 +19,12 @@ impl Consumers for SqliteStore {
         filter: &str,
         from: Option<Start>,
         now: Time,
-    ) -> Result<Kept, StoreError> {
+    ) -> Result<Keeping, StoreError> {
         let (name, filter) = (name.clone(), filter.to_owned());
+        let from = match from {
+            None => None,
+            Some(from) => Some(self.place_of(from).await?),
+        };
         let step = move |connection: &Connection| keep(connection, &name, &filter, from, now);
         self.writer()?.write(Patience::Full, step).await
     }
@@ -32,11 +36,8 @@ impl Consumers for SqliteStore {
     }
 
     async fn seek(&self, name: &Name, to: Start, now: Time) -> Result<bool, StoreError> {
-        let name = name.clone();
-        let step = move |connection: &Connection| {
-            let place = super::read::place_of(connection, to)?;
-            set_place(connection, &name, place, now)
-        };
+        let (name, place) = (name.clone(), self.place_of(to).await?);
+        let step = move |connection: &Connection| set_place(connection, &name, place, now);
         self.writer()?.write(Patience::Full, step).await
     }
 
@@ -75,6 +76,26 @@ impl Consumers for SqliteStore {
     }
 }
 
+impl SqliteStore {
+    /// The place that was named. A moment may take some looking for, which is no business of the thread that callbacks wait for.
+    async fn place_of(&self, start: Start) -> Result<Place, StoreError> {
+        let find = move |connection: &Connection| match start {
+            Start::Beginning => Ok(Place(0)),
+            Start::Now => newest(connection),
+            Start::At(time) => super::read::place_before(connection, time),
+            Start::Behind(place) => Ok(place),
+        };
+        self.readers()?.read(find).await
+    }
+}
+
+/// The place behind everything that there is.
+fn newest(connection: &Connection) -> Result<Place, Error> {
+    connection
+        .prepare_cached("SELECT coalesce(max(sequence), 0) FROM event")?
+        .query_row([], |row| row.get(0).map(Place))
+}
+
 const COLUMNS: &str = "name, filter, place, made_ms, moved_ms";
 
 fn consumer(row: &Row<'_>) -> Result<Consumer, Error> {
@@ -89,9 +110,7 @@ fn consumer(row: &Row<'_>) -> Result<Consumer, Error> {
 
 /// How much has been committed behind a consumer's place, whether it wants it or not: that is known without looking at it.
 fn with_lag(connection: &Connection, consumer: Consumer) -> Result<(Consumer, Lag), Error> {
-    let newest: i64 = connection
-        .prepare_cached("SELECT coalesce(max(sequence), 0) FROM event")?
-        .query_row([], |row| row.get(0))?;
+    let Place(newest) = newest(connection)?;
     let next: Option<(i64, i64)> = connection
         .prepare_cached(
             "SELECT sequence, received_ms FROM event WHERE sequence > ?1 ORDER BY sequence LIMIT 1",
@@ -110,33 +129,32 @@ fn keep(
     connection: &Connection,
     name: &Name,
     filter: &str,
-    from: Option<Start>,
+    from: Option<Place>,
     now: Time,
-) -> Result<Kept, Error> {
+) -> Result<Keeping, Error> {
     let known = place(connection, name)?;
     if known.is_some() {
         connection
             .prepare_cached("UPDATE consumer SET filter = ?2 WHERE name = ?1")?
             .execute(params![name.as_str(), filter])?;
         if let Some(from) = from {
-            let place = super::read::place_of(connection, from)?;
-            set_place(connection, name, place, now)?;
+            set_place(connection, name, from, now)?;
         }
-        return Ok(Kept::Changed);
+        return Ok(Keeping::Changed);
     }
     let count: i64 = connection
         .prepare_cached("SELECT count(*) FROM consumer")?
         .query_row([], |row| row.get(0))?;
     if count >= CONSUMERS_MAX {
-        return Ok(Kept::TooMany);
+        return Ok(Keeping::TooMany);
     }
-    let place = super::read::place_of(connection, from.unwrap_or(Start::Now))?;
+    let place = from.map_or_else(|| newest(connection), Ok)?;
     connection
         .prepare_cached(
             "INSERT INTO consumer (name, filter, place, made_ms, moved_ms) VALUES (?1, ?2, ?3, ?4, ?4)",
         )?
         .execute(params![name.as_str(), filter, place.0, now.as_millis()])?;
-    Ok(Kept::Made)
+    Ok(Keeping::Made)
 }
 
 /// Moves a consumer on, never back: a commit that comes late must not undo a later one.

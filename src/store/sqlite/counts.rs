@@ -4,11 +4,12 @@
 //! count is made of stands in the table once, however it is asked for.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rusqlite::{Connection, Error, params};
 
-use crate::clock::Time;
+use crate::clock::{Clock, Time};
 use crate::domain::callback::CallbackOutcome;
 use crate::domain::delivery::{DeliveryState, Outcome};
 use crate::domain::event::EventType;
@@ -19,46 +20,59 @@ use crate::domain::stats::{Bucket, Counted, Counts, StatsFilter};
 const MOVED_MAX: i64 = 500;
 
 /// What is counted, when, of whom, and its word.
-type Key = (i64, Counted, Name, &'static str);
+type Key = (i64, Counted, String, &'static str);
 
 /// What the group of writes under way has counted so far. Only the writing thread touches it, so nobody ever waits for it.
-#[derive(Debug, Default)]
-pub(super) struct Counting(Mutex<BTreeMap<Key, i64>>);
+#[derive(Debug)]
+pub(super) struct Counting {
+    clock: Arc<dyn Clock>,
+    counted: Mutex<BTreeMap<Key, i64>>,
+}
 
 impl Counting {
+    /// Nothing is counted yet.
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, counted: Mutex::default() }
+    }
+
+    /// One more, for what will be undone.
+    pub(super) fn aside(&self) -> Self {
+        Self::new(Arc::clone(&self.clock))
+    }
+
     /// A callback, by what became of it.
     pub(super) fn callback(&self, at: Time, source: &Name, outcome: CallbackOutcome) {
-        self.count(at, Counted::Callbacks, source, outcome.as_str());
+        self.count(at, Counted::Callbacks, source.as_str(), outcome.as_str());
     }
 
     /// An event, by its type.
     pub(super) fn event(&self, at: Time, source: &Name, kind: EventType) {
-        self.count(at, Counted::Events, source, kind.as_str());
+        self.count(at, Counted::Events, source.as_str(), kind.as_str());
     }
 
     /// An attempt, by its outcome.
-    pub(super) fn attempt(&self, at: Time, destination: &Name, outcome: Outcome) {
-        self.count(at, Counted::Attempts, destination, outcome.as_str());
+    pub(super) fn attempt(&self, destination: &str, outcome: Outcome) {
+        self.count(self.clock.now(), Counted::Attempts, destination, outcome.as_str());
     }
 
-    /// A delivery that has ended, by how.
-    pub(super) fn delivery(&self, at: Time, destination: &Name, state: DeliveryState) {
-        self.count(at, Counted::Deliveries, destination, state.as_str());
+    /// A delivery that ends now, by how.
+    pub(super) fn delivery(&self, destination: &str, state: DeliveryState) {
+        self.count(self.clock.now(), Counted::Deliveries, destination, state.as_str());
     }
 
-    fn count(&self, at: Time, what: Counted, name: &Name, word: &'static str) {
-        let key = (Bucket::Minute.start(at).as_millis(), what, name.clone(), word);
-        *self.0.lock().entry(key).or_default() += 1;
+    fn count(&self, at: Time, what: Counted, name: &str, word: &'static str) {
+        let key = (Bucket::Minute.start(at).as_millis(), what, name.to_owned(), word);
+        *self.counted.lock().entry(key).or_default() += 1;
     }
 
     /// Forgets what was counted: it was undone.
     pub(super) fn forget(&self) {
-        self.0.lock().clear();
+        self.counted.lock().clear();
     }
 
     /// Writes down what was counted, in the transaction that is under way.
     pub(super) fn write(&self, connection: &Connection) -> Result<(), Error> {
-        let mut counted = self.0.lock();
+        let mut counted = self.counted.lock();
         if counted.is_empty() {
             return Ok(());
         }
@@ -87,9 +101,11 @@ fn add(
 
 /// Moves some of what is old into longer buckets, and removes what is older than all of them; whether there is more of it.
 pub(super) fn thin(connection: &Connection, now: Time) -> Result<bool, Error> {
-    for (bucket, longer) in
-        [(Bucket::Minute, Some(Bucket::Hour)), (Bucket::Hour, Some(Bucket::Day)), (Bucket::Day, None)]
-    {
+    for (bucket, longer) in [
+        (Bucket::Minute, Some(Bucket::Hour)),
+        (Bucket::Hour, Some(Bucket::Day)),
+        (Bucket::Day, None),
+    ] {
         let before = bucket.start(now.before(bucket.kept())).as_millis();
         let mut find = connection.prepare_cached(
             "SELECT start_ms, what, name, word, number FROM count

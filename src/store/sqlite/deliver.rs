@@ -1,8 +1,11 @@
 //! Handing events out: what is due, what was tried, and what an operator wants done.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, Error, OptionalExtension, params};
 
+use super::counts::Counting;
 use super::line::{self, NOT_ITS_TURN};
 use super::rows::{self, BEHIND_EVENT, EVENT_COLUMNS};
 use super::{Patience, SqliteStore};
@@ -37,7 +40,9 @@ impl Outbox for SqliteStore {
     }
 
     async fn record(&self, recorded: Recorded) -> Result<(), StoreError> {
-        self.writer()?.write(Patience::Full, move |connection| record(connection, &recorded)).await
+        let counting = Arc::clone(&self.counting);
+        let step = move |connection: &Connection| record(connection, &recorded, &counting);
+        self.writer()?.write(Patience::Full, step).await
     }
 
     async fn next_due(&self, destination: &Name) -> Result<Option<Time>, StoreError> {
@@ -56,10 +61,10 @@ impl Outbox for SqliteStore {
     }
 
     async fn cancel(&self, delivery: DeliveryId, reason: &str) -> Result<Option<bool>, StoreError> {
-        let reason = reason.to_owned();
-        self.writer()?
-            .write(Patience::Full, move |connection| cancel(connection, delivery, &reason))
-            .await
+        let (reason, counting) = (reason.to_owned(), Arc::clone(&self.counting));
+        let change =
+            move |connection: &Connection| cancel(connection, delivery, &reason, &counting);
+        self.writer()?.write(Patience::Full, change).await
     }
 
     async fn unblock(&self, destination: &Name) -> Result<usize, StoreError> {
@@ -132,14 +137,18 @@ pub(super) fn cancel(
     connection: &Connection,
     delivery: DeliveryId,
     reason: &str,
+    counting: &Counting,
 ) -> Result<Option<bool>, Error> {
     let Some(found) = find(connection, delivery)? else { return Ok(None) };
     if found.state != DeliveryState::Pending && !found.blocks {
         return Ok(Some(false));
     }
-    connection
-        .prepare_cached("UPDATE delivery SET state = 'cancelled', reason = ?2 WHERE id = ?1")?
-        .execute(params![found.row, reason])?;
+    let destination: String = connection
+        .prepare_cached(
+            "UPDATE delivery SET state = 'cancelled', reason = ?2 WHERE id = ?1 RETURNING destination",
+        )?
+        .query_row(params![found.row, reason], |row| row.get(0))?;
+    counting.delivery(&destination, DeliveryState::Cancelled);
     Ok(Some(true))
 }
 
@@ -250,15 +259,25 @@ pub(super) fn claim(
         .collect()
 }
 
-pub(super) fn record(connection: &Connection, recorded: &Recorded) -> Result<(), Error> {
-    let mut find = connection.prepare_cached("SELECT id FROM delivery WHERE uid = ?1")?;
-    let row: i64 = find.query_row([recorded.delivery.to_bytes()], |row| row.get(0))?;
+pub(super) fn record(
+    connection: &Connection,
+    recorded: &Recorded,
+    counting: &Counting,
+) -> Result<(), Error> {
+    let mut find =
+        connection.prepare_cached("SELECT id, destination FROM delivery WHERE uid = ?1")?;
+    let (row, destination): (i64, String) =
+        find.query_row([recorded.delivery.to_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
     write_attempt(connection, row, &recorded.attempt)?;
     let (state, due) = match recorded.next {
         Next::Succeeded => (DeliveryState::Succeeded, None),
         Next::RetryAt(at) => (DeliveryState::Pending, Some(at.as_millis())),
         Next::Exhausted | Next::Blocks => (DeliveryState::Exhausted, None),
     };
+    counting.attempt(&destination, recorded.attempt.outcome);
+    if state != DeliveryState::Pending {
+        counting.delivery(&destination, state);
+    }
     let counts = i64::from(recorded.attempt.outcome != Outcome::Unknown);
     connection
         .prepare_cached(

@@ -4,6 +4,8 @@ mod append;
 mod backlog;
 mod backup;
 mod check;
+mod consumers;
+mod counts;
 mod deliver;
 mod drift;
 mod filesystem;
@@ -36,6 +38,7 @@ use rusqlite::Connection;
 
 pub use backup::{BackupError, backup};
 use check::{Damage, Look};
+use counts::Counting;
 use floors::Floors;
 pub use inspect::{Inspection, inspect};
 pub use open::OpenError;
@@ -45,7 +48,7 @@ pub use space::{AskRoom, DiskRoom};
 use trouble::GivenUp;
 use writer::{House, Patience, Writer};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Time};
 use crate::random::Random;
 use crate::store::{Indexed, Prune, Pruned, StoreError, Upkeep};
 
@@ -56,6 +59,7 @@ pub struct SqliteStore {
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
     key: [u8; 32],
     floors: Arc<Floors>,
+    counting: Arc<Counting>,
     lock: Mutex<Option<File>>,
     /// Whether the last stop was not a clean one.
     unclean: bool,
@@ -94,7 +98,9 @@ impl SqliteStore {
         let space = Arc::new(Space::new(path, least, ask));
         space.look();
         let given_up = GivenUp::default();
+        let counting = Arc::new(Counting::new(Arc::clone(clock)));
         let house = House {
+            counting: Arc::clone(&counting),
             path: path.to_owned(),
             clock: Arc::clone(clock),
             space: Arc::clone(&space),
@@ -111,6 +117,7 @@ impl SqliteStore {
             threads: Mutex::new(threads),
             key: opened.key,
             floors,
+            counting,
             lock: Mutex::new(Some(opened.lock)),
             unclean: opened.unclean,
             damage,
@@ -196,6 +203,10 @@ impl Upkeep for SqliteStore {
         self.writer()?
             .write(Patience::Full, move |connection| index::write(connection, &batch, with_words))
             .await
+    }
+
+    async fn thin_counts(&self, now: Time) -> Result<bool, StoreError> {
+        self.writer()?.write(Patience::Full, move |connection| counts::thin(connection, now)).await
     }
 
     async fn shrink(&self) -> Result<bool, StoreError> {

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, Error, OptionalExtension, Row, params};
 
 use super::append::{Origin, append_events, insert_event};
+use super::counts::Counting;
 use super::floors::Floors;
 use super::place::{Place, write_message};
 use super::rows::{self, EVENT_COLUMNS};
@@ -22,12 +23,13 @@ pub(super) fn reread(
     connection: &Connection,
     reading: &NewReading,
     floors: &Floors,
+    counting: &Counting,
 ) -> Result<Option<Reread>, Error> {
     if !reading.dry_run {
-        return apply(connection, reading, floors);
+        return apply(connection, reading, floors, counting);
     }
     connection.execute_batch("SAVEPOINT dry_run")?;
-    let reread = apply(connection, reading, floors);
+    let reread = apply(connection, reading, floors, &counting.aside());
     connection.execute_batch("ROLLBACK TO dry_run; RELEASE dry_run")?;
     reread
 }
@@ -44,8 +46,9 @@ fn apply(
     connection: &Connection,
     reading: &NewReading,
     floors: &Floors,
+    counting: &Counting,
 ) -> Result<Option<Reread>, Error> {
-    let origin = Origin { callback: &reading.callback, entered: reading.at, floors };
+    let origin = Origin { callback: &reading.callback, entered: reading.at, floors, counting };
     let found = connection
         .prepare_cached("SELECT id, outcome, reason, events FROM callback WHERE uid = ?1")?
         .query_row([reading.callback.id.to_bytes()], was)

@@ -19,6 +19,7 @@ const STEPS: &[&str] = &[
     steps::BACKLOG,
     steps::FOUND_BY,
     steps::REPLAYS,
+    steps::COUNTS,
     steps::LINES,
 ];
 

@@ -44,3 +44,26 @@ pub(super) const FOUND_BY: &str = "
         sequence  INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
 ";
+
+/// Counts over time, and the places of those who follow the events by name.
+pub(super) const COUNTS: &str = "
+    -- How much of what was counted when. Each thing is in one row alone: that of its minute, and later of its hour, of its day.
+    CREATE TABLE count (
+        length_ms  INTEGER NOT NULL,        -- a minute, an hour or a day
+        start_ms   INTEGER NOT NULL,
+        what       TEXT    NOT NULL,        -- event, callback, delivery, attempt
+        name       TEXT    NOT NULL,        -- the source or destination
+        word       TEXT    NOT NULL,        -- the type, outcome or state
+        number     INTEGER NOT NULL,
+        PRIMARY KEY (length_ms, start_ms, what, name, word)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Who follows the events by name.
+    CREATE TABLE consumer (
+        name      TEXT PRIMARY KEY,
+        filter    TEXT    NOT NULL,         -- as the query of a list of events
+        place     INTEGER NOT NULL,         -- the sequence behind which it goes on
+        made_ms   INTEGER NOT NULL,
+        moved_ms  INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+";

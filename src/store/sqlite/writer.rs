@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::counts::Counting;
 use super::open::{self, set_meta};
 use super::space::Space;
 use super::trouble::{Failures, GivenUp, Trouble};
@@ -160,6 +161,8 @@ pub(super) fn understand(error: &rusqlite::Error) -> StoreError {
 pub(super) struct House {
     /// The database.
     pub(super) path: PathBuf,
+    /// What each group counts.
+    pub(super) counting: Arc<Counting>,
     /// Tells how long ago the disk failed the last time.
     pub(super) clock: Arc<dyn Clock>,
     /// Told when the disk is full.
@@ -242,6 +245,7 @@ impl Thread {
     fn together(&self, group: &mut [Box<dyn Write>]) -> Result<(), Failure> {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         group.iter_mut().try_for_each(|write| write.run(&self.connection))?;
+        self.house.counting.write(&self.connection)?;
         self.connection.prepare_cached("COMMIT")?.execute([])?;
         Ok(())
     }
@@ -252,8 +256,9 @@ impl Thread {
         for write in group {
             self.connection.prepare_cached("SAVEPOINT step")?.execute([])?;
             match write.run(&self.connection) {
-                Ok(()) => {}
+                Ok(()) => self.house.counting.write(&self.connection)?,
                 Err(Failure { trouble: Trouble::Own, .. }) => {
+                    self.house.counting.forget();
                     self.connection.prepare_cached("ROLLBACK TO step")?.execute([])?;
                 }
                 Err(failure) => return Err(failure),
@@ -282,6 +287,7 @@ impl Thread {
 
     /// Leaves no transaction open; after most errors SQLite has rolled back already.
     fn roll_back(&self) {
+        self.house.counting.forget();
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")
         {
@@ -325,7 +331,7 @@ impl Thread {
 
 #[cfg(test)]
 mod tests {
-    use super::super::DiskRoom;
+    use super::super::{DiskRoom, steps};
     use super::*;
     use crate::clock::SystemClock;
 
@@ -335,10 +341,13 @@ mod tests {
         connection.execute_batch("CREATE TABLE kept (number INTEGER)").unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("callbox.db");
+        connection.execute_batch(steps::COUNTS).unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let house = House {
+            counting: Arc::new(Counting::new(Arc::clone(&clock))),
             space: Arc::new(Space::new(&path, Some(0), DiskRoom::of)),
             path,
-            clock: Arc::new(SystemClock::new()),
+            clock,
             given_up: GivenUp::default(),
         };
         let (writer, thread) = Writer::start(connection, house).unwrap();

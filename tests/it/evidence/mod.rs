@@ -4,6 +4,7 @@ mod disk;
 mod full_disk;
 mod io_errors;
 mod power;
+mod slow;
 mod trace;
 
 use std::io::Write;

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use callbox::clock::Time;
 use callbox::domain::backlog::StartFrom;
+use callbox::domain::consumer::{Consumer, Lag};
 use callbox::domain::delivery::{Delivery, Trigger};
 use callbox::domain::drift::{Finding, Seen};
 use callbox::domain::event::Event;
@@ -13,14 +14,16 @@ use callbox::domain::id::{CallbackId, DeliveryId, EventId, ReplayId};
 use callbox::domain::message::Message;
 use callbox::domain::name::Name;
 use callbox::domain::query::{
-    CallbackFilter, DeliveryFilter, EventFilter, MessageFilter, Page, PageRequest,
+    CallbackFilter, DeliveryFilter, EventFilter, MessageFilter, Page, PageRequest, Place,
 };
 use callbox::domain::replay::Replay;
+use callbox::domain::stats::{Counts, StatsFilter};
 use callbox::store::sqlite::SqliteStore;
 use callbox::store::{
-    Appended, Backlog, Backlogs, CallbackRecord, Claimed, Counted, ExpireStep, Expired, HandStep,
-    Indexed, Intake, JoinStep, Joining, NewCallback, NewReading, Outbox, Prune, Pruned, Questions,
-    Recorded, Replays, Reread, SourceCounts, StoreError, StoredCallback, Story, Upkeep,
+    Appended, Backlog, Backlogs, CallbackRecord, Claimed, Consumers, Counted, ExpireStep, Expired,
+    HandStep, Indexed, Intake, JoinStep, Joining, Keeping, Moved, NewCallback, NewReading, Outbox,
+    Prune, Pruned, Questions, Recorded, Replays, Reread, SourceCounts, Start, StoreError,
+    StoredCallback, Story, Upkeep,
 };
 
 /// The real store, until it is told to fail.
@@ -264,8 +267,45 @@ impl Questions for FaultyStore {
         self.inner.intake_of(source).await
     }
 
+    async fn counts(&self, filter: StatsFilter) -> Result<Counts, StoreError> {
+        self.inner.counts(filter).await
+    }
+
     async fn drift(&self) -> Result<Vec<(Name, Finding, Seen)>, StoreError> {
         self.inner.drift().await
+    }
+}
+
+#[async_trait]
+impl Consumers for FaultyStore {
+    async fn keep_consumer(
+        &self,
+        name: &Name,
+        filter: &str,
+        from: Option<Start>,
+        now: Time,
+    ) -> Result<Keeping, StoreError> {
+        self.inner.keep_consumer(name, filter, from, now).await
+    }
+
+    async fn commit(&self, name: &Name, to: Place, now: Time) -> Result<Moved, StoreError> {
+        self.inner.commit(name, to, now).await
+    }
+
+    async fn seek(&self, name: &Name, to: Start, now: Time) -> Result<bool, StoreError> {
+        self.inner.seek(name, to, now).await
+    }
+
+    async fn remove_consumer(&self, name: &Name) -> Result<bool, StoreError> {
+        self.inner.remove_consumer(name).await
+    }
+
+    async fn consumer(&self, name: &Name) -> Result<Option<(Consumer, Lag)>, StoreError> {
+        self.inner.consumer(name).await
+    }
+
+    async fn consumers(&self) -> Result<Vec<(Consumer, Lag)>, StoreError> {
+        self.inner.consumers().await
     }
 }
 
@@ -309,6 +349,10 @@ impl Upkeep for FaultyStore {
 
     async fn index(&self, with_words: bool, limit: usize) -> Result<Indexed, StoreError> {
         self.inner.index(with_words, limit).await
+    }
+
+    async fn thin_counts(&self, now: Time) -> Result<bool, StoreError> {
+        self.inner.thin_counts(now).await
     }
 
     async fn shrink(&self) -> Result<bool, StoreError> {

@@ -3,9 +3,13 @@
 use rusqlite::{Connection, Error, OptionalExtension, params};
 
 use crate::clock::Time;
+use crate::domain::query::Place;
 
 /// How much later than its arrival a row can be committed, at the very most: what bounds a search by time.
 const LATE_MAX: std::time::Duration = std::time::Duration::from_hours(1);
+
+/// How far out of order what comes in may be committed, where it is looked for one by one.
+const AROUND: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// The lists that can be searched so.
 #[derive(Clone, Copy)]
@@ -68,4 +72,25 @@ fn first_since(connection: &Connection, list: Arrivals, time: Time) -> Result<i6
         }
     }
     Ok(low)
+}
+
+/// The place before the first event that was received at or after `time`. Around it, what came in at about the same time may have
+/// been committed in another order: so it is looked for from a minute before on.
+pub(in crate::store::sqlite) fn place_before(
+    connection: &Connection,
+    time: Time,
+) -> Result<Place, Error> {
+    let from = first_since(connection, Arrivals::Events, time.before(AROUND))?;
+    let first: Option<i64> = connection
+        .prepare_cached(
+            "SELECT sequence FROM event WHERE sequence >= ?1 AND received_ms >= ?2 ORDER BY sequence LIMIT 1",
+        )?
+        .query_row(params![from, time.as_millis()], |row| row.get(0))
+        .optional()?;
+    let newest = || -> Result<i64, Error> {
+        connection
+            .prepare_cached("SELECT coalesce(max(sequence), 0) FROM event")?
+            .query_row([], |row| row.get(0))
+    };
+    first.map_or_else(newest, |first| Ok(first - 1)).map(Place)
 }

@@ -1,6 +1,7 @@
 //! Answering questions from the reading threads.
 
 mod arrivals;
+pub(super) use arrivals::place_before;
 mod callbacks;
 mod conversations;
 mod deliveries;
@@ -18,7 +19,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use rusqlite::{Connection, Error};
 
-use super::{SqliteStore, drift};
+use super::{SqliteStore, counts, drift};
 use crate::domain::delivery::Delivery;
 use crate::domain::drift::{Finding, Seen};
 use crate::domain::event::Event;
@@ -28,6 +29,7 @@ use crate::domain::name::Name;
 use crate::domain::query::{
     CallbackFilter, DeliveryFilter, EventFilter, MessageFilter, Page, PageRequest,
 };
+use crate::domain::stats::{Counts, StatsFilter};
 use crate::store::{
     Backlog, CallbackRecord, Questions, SourceCounts, StoreError, StoredCallback, Story,
 };
@@ -124,6 +126,10 @@ impl Questions for SqliteStore {
     async fn intake_of(&self, source: &Name) -> Result<SourceCounts, StoreError> {
         let source = source.clone();
         self.readers()?.read(move |connection| callbacks::counts(connection, &source)).await
+    }
+
+    async fn counts(&self, filter: StatsFilter) -> Result<Counts, StoreError> {
+        self.readers()?.read(move |connection| counts::read(connection, &filter)).await
     }
 
     async fn drift(&self) -> Result<Vec<(Name, Finding, Seen)>, StoreError> {

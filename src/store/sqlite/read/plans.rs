@@ -8,9 +8,10 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 
+use super::super::counts::Counting;
 use super::super::{deliver, line, schema};
 use super::{callbacks, conversations, deliveries, events, messages, story};
-use crate::clock::Time;
+use crate::clock::{Clock, SystemClock, Time};
 use crate::domain::callback::CallbackOutcome;
 use crate::domain::delivery::{Attempt, DeliveryState, Outcome, Trigger};
 use crate::domain::event::{Channel, Direction};
@@ -118,13 +119,16 @@ fn handing_out_costs_the_same_however_much_waits() {
         let (name, now) = ("shop".parse::<Name>().unwrap(), Time::from_millis(9));
         let delivery = DeliveryId::from_bytes([1; 16]);
         connection.execute_batch(DELIVERY).unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let counting = Counting::new(clock);
         deliver::next_due(connection, &name).unwrap();
         deliver::claim(connection, &name, 8, now).unwrap();
         deliver::recover(connection, true, now).unwrap();
         deliver::retry_now(connection, delivery, Trigger::Manual, now).unwrap();
-        deliver::cancel(connection, delivery, "no").unwrap();
+        deliver::cancel(connection, delivery, "no", &counting).unwrap();
         for next in [Next::RetryAt(now), Next::Exhausted, Next::Blocks, Next::Succeeded] {
-            deliver::record(connection, &Recorded { delivery, attempt: attempt(), next }).unwrap();
+            let recorded = Recorded { delivery, attempt: attempt(), next };
+            deliver::record(connection, &recorded, &counting).unwrap();
         }
         line::unblock(connection, &name).unwrap();
         connection.execute("DELETE FROM delivery WHERE id = 1", []).unwrap();
