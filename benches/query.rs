@@ -1,4 +1,5 @@
-//! How long questions take in a full store while 500 callbacks a second arrive, beside the bare SQL, and what they cost the callbacks.
+//! How long questions take in a full store while 500 callbacks a second arrive, beside the bare SQL, and what they cost the callbacks;
+//! and how long after the acknowledgement those hear of events who follow them.
 //!
 //! `cargo bench --bench query -- EVENTS` (1,000,000 by default; three messages for every ten events).
 //! `CALLBOX_BENCH_FOLDER` keeps the store there for the next run; without it, it is made anew and removed.
@@ -8,6 +9,8 @@
 mod ask;
 #[path = "query/fill.rs"]
 mod fill;
+#[path = "query/follow.rs"]
+mod follow;
 #[path = "query/questions.rs"]
 mod questions;
 
@@ -46,6 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{:.1} GB on disk", gigabytes(&folder)?);
     let questions = questions::of(&path)?;
     let inbox = ask::Inbox::start(&path)?;
+    follow::measure(inbox.vendors, inbox.api, RATE)?;
     let alone = ask::push(inbox.vendors, RATE, ALONE, || {})?;
     println!(
         "\n{:<34} {:>9} {:>9}  {:>9} {:>9}  of bare",
@@ -71,7 +75,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     inbox.stop()
 }
 
-#[expect(clippy::disallowed_methods, reason = "benches take their options from the environment")]
 fn kept_folder() -> Option<PathBuf> {
     env::var_os("CALLBOX_BENCH_FOLDER").map(PathBuf::from)
 }

@@ -24,9 +24,8 @@ use crate::domain::drift::{Finding, Seen, findings as drift_of};
 use crate::domain::event::{Draft, Event, EventType, TimeBasis};
 use crate::domain::hops;
 use crate::domain::id::{CallbackId, DeliveryId, EventId, IdMaker};
-use crate::domain::name::Name;
 use crate::domain::source::Source;
-use crate::store::{Appended, Intake, Kept, NewCallback, NewEvent, StoreError};
+use crate::store::{Appended, Intake, Kept, NewCallback, NewDelivery, NewEvent, StoreError};
 use crate::vendor::{self, Authentic, EVENTS_MAX, Reading, authenticity};
 
 /// What takes callbacks in.
@@ -157,7 +156,7 @@ impl<S: Intake + ?Sized> Receiver<S> {
         id: EventId,
         draft: &Draft,
         at: Time,
-    ) -> Vec<(DeliveryId, Name)> {
+    ) -> Vec<NewDelivery> {
         let mut filtered: Option<Value> = None;
         let mut deliveries = Vec::new();
         for destination in self.destinations.iter() {
@@ -173,8 +172,11 @@ impl<S: Intake + ?Sized> Receiver<S> {
                     continue;
                 }
             }
-            let delivery = DeliveryId::from_bits(self.ids.next(at));
-            deliveries.push((delivery, destination.name.clone()));
+            deliveries.push(NewDelivery {
+                id: DeliveryId::from_bits(self.ids.next(at)),
+                destination: destination.name.clone(),
+                order: destination.order,
+            });
         }
         deliveries
     }
@@ -237,7 +239,7 @@ fn new_event(
     source: &Source,
     id: EventId,
     draft: Draft,
-    deliveries: Vec<(DeliveryId, Name)>,
+    deliveries: Vec<NewDelivery>,
 ) -> Result<NewEvent, serde_json::Error> {
     let data = serde_json::to_string(&draft.data)?;
     let extra = if draft.data.extra.is_empty() {

@@ -83,52 +83,84 @@ impl Took {
     }
 }
 
-/// Sends so many callbacks a second while `meanwhile` runs, for `least` or until it is through.
+/// Sends so many callbacks a second for so long, or if that is for ever, until `meanwhile` is through; how long each took.
 pub(crate) fn push(
     address: SocketAddr,
     rate: u32,
     most: Duration,
     meanwhile: impl FnOnce(),
 ) -> Result<Took, Box<dyn Error>> {
+    let sent = send(address, rate, most, &Arc::new(SystemClock::new()), meanwhile)?;
+    Ok(Took(sent.into_iter().map(|sent| sent.took).collect()))
+}
+
+/// The same; when each was acknowledged, by its number.
+pub(crate) fn push_noting(
+    address: SocketAddr,
+    rate: u32,
+    most: Duration,
+    clock: &Arc<SystemClock>,
+) -> Result<Vec<(u64, Duration)>, Box<dyn Error>> {
+    let sent = send(address, rate, most, clock, || {})?;
+    Ok(sent.into_iter().map(|sent| (sent.number, sent.at)).collect())
+}
+
+/// A callback that was acknowledged.
+struct Sent {
+    number: u64,
+    at: Duration,
+    took: Duration,
+}
+
+fn send(
+    address: SocketAddr,
+    rate: u32,
+    most: Duration,
+    clock: &Arc<SystemClock>,
+    meanwhile: impl FnOnce(),
+) -> Result<Vec<Sent>, Box<dyn Error>> {
     let over = Arc::new(AtomicBool::new(false));
     let numbers = Arc::new(AtomicU64::new(SystemClock::new().now().as_millis().unsigned_abs()));
-    let clients: Vec<JoinHandle<io::Result<Took>>> = (0..CONNECTIONS)
-        .map(|_| {
-            let (over, numbers) = (Arc::clone(&over), Arc::clone(&numbers));
+    let start = clock.elapsed();
+    let clients: Vec<JoinHandle<io::Result<Vec<Sent>>>> = (0..CONNECTIONS)
+        .map(|place| {
+            let (over, numbers, clock) =
+                (Arc::clone(&over), Arc::clone(&numbers), Arc::clone(clock));
             let every = Duration::from_secs(1) * CONNECTIONS / rate;
-            thread::spawn(move || client(address, every, most, &over, &numbers))
+            let first = start + every * place / CONNECTIONS;
+            let end = start.saturating_add(most);
+            thread::spawn(move || client(address, (first, every, end), &clock, &over, &numbers))
         })
         .collect();
     meanwhile();
     if most == Duration::MAX {
         over.store(true, Ordering::Relaxed);
     }
-    let mut took = Took::default();
+    let mut sent = Vec::new();
     for client in clients {
-        took.0.extend(client.join().map_err(|_| "a client panicked")??.0);
+        sent.extend(client.join().map_err(|_| "a client panicked")??);
     }
-    Ok(took)
+    Ok(sent)
 }
 
 /// Sends a callback at every beat, whether or not the last one was late: so what waits behind a slow one counts too.
 fn client(
     address: SocketAddr,
-    every: Duration,
-    most: Duration,
+    (mut beat, every, end): (Duration, Duration, Duration),
+    clock: &SystemClock,
     over: &AtomicBool,
     numbers: &AtomicU64,
-) -> io::Result<Took> {
-    let mut line = Line::open(address)?;
-    let (clock, mut took, mut beat) = (SystemClock::new(), Took::default(), Duration::ZERO);
-    while beat < most && !over.load(Ordering::Relaxed) {
-        let early = beat.saturating_sub(clock.elapsed());
-        thread::park_timeout(early); // nobody wakes it
-        let body = receipt(numbers.fetch_add(1, Ordering::Relaxed));
-        line.ask("POST", "/in/bench", &body)?;
-        took.add(clock.elapsed().saturating_sub(beat));
+) -> io::Result<Vec<Sent>> {
+    let (mut line, mut sent) = (Line::open(address)?, Vec::new());
+    while beat < end && !over.load(Ordering::Relaxed) {
+        thread::park_timeout(beat.saturating_sub(clock.elapsed())); // nobody wakes it
+        let number = numbers.fetch_add(1, Ordering::Relaxed);
+        line.ask("POST", "/in/bench", &receipt(number))?;
+        let at = clock.elapsed();
+        sent.push(Sent { number, at, took: at.saturating_sub(beat) });
         beat += every;
     }
-    Ok(took)
+    Ok(sent)
 }
 
 fn receipt(number: u64) -> String {

@@ -43,6 +43,9 @@ struct ListArgs {
     /// Of this event
     #[arg(long, value_name = "ID")]
     event_id: Option<String>,
+    /// Those that are exhausted and hold up the rest of their message or conversation
+    #[arg(long)]
+    blocking: bool,
     /// How many at the most, the newest first
     #[arg(long, value_name = "N", default_value_t = LIMIT_DEFAULT)]
     limit: usize,
@@ -97,6 +100,7 @@ async fn list(args: ListArgs) -> anyhow::Result<ExitCode> {
         ("destination", args.destination),
         ("state", args.state),
         ("event_id", args.event_id),
+        ("blocking", args.blocking.then(|| "true".to_owned())),
     ]);
     let deliveries = Asking::of(&args.api)?.list("/v1/deliveries", pairs, args.limit).await?;
     print(args.json, &deliveries, || {
@@ -123,9 +127,14 @@ async fn list(args: ListArgs) -> anyhow::Result<ExitCode> {
 pub(super) fn account(delivery: &Value) -> String {
     let state = at(delivery, "/state");
     let mut text = format!("  {}{state}{:#}", colour(&state), colour(&state));
-    for (label, shown) in
-        [(", due", local(&at(delivery, "/due_at"))), (":", harmless(&at(delivery, "/reason")))]
-    {
+    let blocking = delivery.get("blocking").and_then(Value::as_bool).unwrap_or_default();
+    let blocking = if blocking { "those behind it wait" } else { "" };
+    for (label, shown) in [
+        (", due", local(&at(delivery, "/due_at"))),
+        (", behind", harmless(&at(delivery, "/behind"))),
+        (":", harmless(&at(delivery, "/reason"))),
+        (";", blocking.to_owned()),
+    ] {
         if !shown.is_empty() {
             text.extend([label, " ", &shown]);
         }

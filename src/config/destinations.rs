@@ -20,6 +20,7 @@ use crate::domain::destination::{Destination, Format};
 use crate::domain::event::Channel;
 use crate::domain::glob::Glob;
 use crate::domain::name::Name;
+use crate::domain::order::{OnExhausted, OrderedBy};
 use crate::domain::retry::RetrySchedule;
 
 /// An attempt's deadline unless told otherwise, and its bounds.
@@ -30,6 +31,13 @@ const TIMEOUT_MAX: Duration = Duration::from_mins(1);
 /// Attempts at a time unless told otherwise, and the most.
 const CONCURRENCY: usize = 8;
 const CONCURRENCY_MAX: usize = 256;
+
+/// What can be wanted one after the other.
+const ORDERS: [(&str, Option<OrderedBy>); 3] = [
+    ("none", None),
+    ("message", Some(OrderedBy::Message)),
+    ("conversation", Some(OrderedBy::Conversation)),
+];
 
 /// The most waits in `retry`, and the longest.
 const WAITS_MAX: usize = 64;
@@ -71,6 +79,8 @@ fn destination(
         .as_ref()
         .map_or(Some(TIMEOUT), |text| judge.duration(text, TIMEOUT_MIN, TIMEOUT_MAX));
     let max_concurrency = concurrency(raw.max_concurrency.as_ref(), judge);
+    let order = raw.order.as_ref().map_or(Some(None), |text| judge.word(text, &ORDERS));
+    let on_exhausted = on_exhausted(raw.on_exhausted.as_ref(), judge);
     let retry = retry(name, raw.retry.as_deref(), judge);
     let from = backlog::from(raw.from.as_ref(), judge);
     let bounds = backlog::bounds(raw, judge);
@@ -90,6 +100,8 @@ fn destination(
         tls: tls?,
         timeout: timeout?,
         max_concurrency: max_concurrency?,
+        order: order?,
+        on_exhausted: on_exhausted?,
         retry: retry?,
         from: from?,
         backlog: bounds?,
@@ -100,20 +112,7 @@ fn destination(
 
 /// Keys that would promise what this release does not do.
 fn promises(raw: &RawDestination, judge: &mut Judge<'_>) -> Option<()> {
-    let order = match &raw.order {
-        Some(order) if order.get_ref() != "none" => match order.get_ref().as_str() {
-            "message" | "conversation" => judge.refuse(
-                order,
-                "ordered deliveries are not supported yet; \"none\" is what there is",
-            ),
-            other => {
-                judge.refuse(order, format!("`{other}` is not an order; \"none\" is what there is"))
-            }
-        },
-        Some(_) | None => Some(()),
-    };
-    let others = [judge.not_yet(raw.rate.as_ref(), "limiting the rate of a destination is")];
-    order.and(others.into_iter().collect())
+    judge.not_yet(raw.rate.as_ref(), "limiting the rate of a destination is")
 }
 
 fn events(list: Option<&Spanned<Vec<Text>>>, judge: &mut Judge<'_>) -> Option<Vec<Glob>> {
@@ -150,6 +149,12 @@ fn format(text: Option<&Text>, judge: &mut Judge<'_>) -> Option<Format> {
     const FORMATS: [(&str, Format); 3] =
         [("event", Format::Event), ("cloudevents", Format::CloudEvents), ("raw", Format::Raw)];
     text.map_or(Some(Format::default()), |text| judge.word(text, &FORMATS))
+}
+
+fn on_exhausted(text: Option<&Text>, judge: &mut Judge<'_>) -> Option<OnExhausted> {
+    const WORDS: [(&str, OnExhausted); 2] =
+        [("block", OnExhausted::Block), ("skip", OnExhausted::Skip)];
+    text.map_or(Some(OnExhausted::default()), |text| judge.word(text, &WORDS))
 }
 
 fn concurrency(number: Option<&Spanned<usize>>, judge: &mut Judge<'_>) -> Option<usize> {

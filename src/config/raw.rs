@@ -322,6 +322,7 @@ pub(super) struct RawDestination {
     pub(super) max_concurrency: Option<Spanned<usize>>,
     pub(super) rate: Option<Anything>,
     pub(super) order: Option<Text>,
+    pub(super) on_exhausted: Option<Text>,
     pub(super) retry: Option<Vec<Text>>,
     pub(super) enabled: Option<bool>,
     pub(super) from: Option<Anything>,

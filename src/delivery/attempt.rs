@@ -46,8 +46,14 @@ impl Courier {
             self.pause(lane).await;
         }
         let next = self.next(lane, &claimed, &verdict);
-        if next == Next::Exhausted {
-            tracing::warn!(destination.name = %lane.destination.name, delivery.id = %claimed.id, event.id = %claimed.event.id, "a delivery has used up its attempts");
+        match next {
+            Next::Exhausted => {
+                tracing::warn!(destination.name = %lane.destination.name, delivery.id = %claimed.id, event.id = %claimed.event.id, "a delivery has used up its attempts");
+            }
+            Next::Blocks => {
+                tracing::warn!(destination.name = %lane.destination.name, delivery.id = %claimed.id, event.id = %claimed.event.id, "a delivery has used up its attempts, and those behind it wait until somebody retries or cancels it");
+            }
+            Next::Succeeded | Next::RetryAt(_) => {}
         }
         let attempt = Attempt {
             number: claimed.number,
@@ -97,7 +103,11 @@ impl Courier {
         }
         let retry = &lane.destination.retry;
         let wait = retry.next(claimed.counted, verdict.outcome, verdict.retry_after, &self.random);
-        wait.map_or(Next::Exhausted, |wait| Next::RetryAt(self.steady.now().after(wait)))
+        match wait {
+            Some(wait) => Next::RetryAt(self.steady.now().after(wait)),
+            None if lane.blocks() => Next::Blocks,
+            None => Next::Exhausted,
+        }
     }
 
     async fn pause(&self, lane: &Lane) {

@@ -18,6 +18,7 @@ use crate::domain::destination::Destination;
 use crate::domain::event::Event;
 use crate::domain::fairness::Demand;
 use crate::domain::name::Name;
+use crate::domain::order::OnExhausted;
 use crate::random::Random;
 use crate::store::{Outbox, Questions, StoreError};
 
@@ -194,6 +195,12 @@ impl Lane {
         clock: &dyn Clock,
     ) -> Result<Body, NothingToSend> {
         body::make(&self.destination, self.press.as_ref(), event, store, clock).await
+    }
+
+    /// Whether an exhausted delivery holds up those behind it.
+    pub(super) fn blocks(&self) -> bool {
+        let Destination { order, on_exhausted, .. } = &self.destination;
+        order.is_some() && *on_exhausted == OnExhausted::Block
     }
 
     pub(super) fn room(&self, now: Duration) -> Room {

@@ -24,6 +24,10 @@ pub struct Delivery {
     pub due_at: Option<Time>,
     /// Why it ended, where that is not plain from the attempts.
     pub reason: Option<String>,
+    /// The delivery that has to end first, where order is asked for and it is not this one's turn.
+    pub behind: Option<DeliveryId>,
+    /// Whether those behind it wait until an operator retries or cancels it.
+    pub blocks: bool,
     /// The tries so far, oldest first.
     pub attempts: Vec<Attempt>,
 }
@@ -40,9 +44,14 @@ impl Serialize for Delivery {
             due_at: Option<Time>,
             #[serde(skip_serializing_if = "Option::is_none")]
             reason: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            behind: Option<DeliveryId>,
+            #[serde(skip_serializing_if = "std::ops::Not::not")]
+            blocking: bool,
             attempts: &'a [Attempt],
         }
-        let Self { id, event_id, destination, state, due_at, reason, attempts } = self;
+        let Self { id, event_id, destination, state, due_at, reason, behind, blocks, attempts } =
+            self;
         let wire = Wire {
             id: *id,
             event_id: *event_id,
@@ -50,6 +59,8 @@ impl Serialize for Delivery {
             state: *state,
             due_at: *due_at,
             reason: reason.as_deref(),
+            behind: *behind,
+            blocking: *blocks,
             attempts,
         };
         wire.serialize(serializer)

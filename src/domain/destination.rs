@@ -10,6 +10,7 @@ use super::event::{Channel, Event, EventType};
 use super::filter::Filter;
 use super::glob::Glob;
 use super::name::Name;
+use super::order::{OnExhausted, OrderedBy};
 use super::retry::RetrySchedule;
 use super::secret::Secret;
 use super::transform::Transform;
@@ -70,6 +71,10 @@ pub struct Destination {
     pub timeout: Duration,
     /// The most attempts at a time.
     pub max_concurrency: usize,
+    /// What it wants to get one after the other; `None`: nothing.
+    pub order: Option<OrderedBy>,
+    /// What an exhausted delivery does to those behind it, where there is an order.
+    pub on_exhausted: OnExhausted,
     /// When failures are tried again.
     pub retry: RetrySchedule,
     /// Which events it gets first, when its name is new.

@@ -24,6 +24,7 @@ pub mod mapping;
 pub mod message;
 pub mod message_part;
 pub mod name;
+pub mod order;
 pub mod query;
 pub mod reach;
 pub mod replay;

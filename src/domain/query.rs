@@ -169,6 +169,8 @@ pub struct DeliveryFilter {
     pub event: Option<EventId>,
     /// Of whose events deliveries may be seen.
     pub reach: Reach,
+    /// Whether it is exhausted, and those behind it in its line wait for an operator.
+    pub blocking: Option<bool>,
     /// Made at or after this.
     pub since: Option<Time>,
     /// Made before this.

@@ -49,6 +49,7 @@ async fn list(
         state: params.word("state", &states)?,
         event: params.parsed("event_id", "the id of an event: evt_ and 26 characters")?,
         reach: caller.reach,
+        blocking: params.word("blocking", &[("true", true), ("false", false)])?,
         since: params.parsed("since", params::TIME)?,
         until: params.parsed("until", params::TIME)?,
     };
@@ -76,15 +77,22 @@ async fn retry(
     let wanted = find(&room, &caller, &id).await?.id;
     match room.store.retry_now(wanted, Trigger::Manual, room.clock.now()).await? {
         None => Err(Problem::missing("delivery", &id)),
-        Some(false) => Err(Problem::new(
-            Code::Conflict,
-            "an attempt is under way; look at it again in a moment",
-        )),
+        Some(false) => Err(not_now(&room, wanted).await?),
         Some(true) => {
             room.receiver.wake.notify_one();
             Ok(HttpResponse::Ok().json(find(&room, &caller, &id).await?))
         }
     }
+}
+
+/// Why a delivery can't be retried just now.
+async fn not_now(room: &Room, id: DeliveryId) -> Result<Problem, Problem> {
+    let behind = room.store.delivery(id).await?.and_then(|delivery| delivery.behind);
+    let why = behind.map_or_else(
+        || "an attempt is under way; look at it again in a moment".to_owned(),
+        |first| format!("it stands behind {first}, which has to end first; retry or cancel that"),
+    );
+    Ok(Problem::new(Code::Conflict, &why))
 }
 
 /// `POST /v1/deliveries/{id}/cancel`: no further attempts.
@@ -96,10 +104,14 @@ async fn cancel(
     let wanted = find(&room, &caller, &id).await?.id;
     match room.store.cancel(wanted, "cancelled by an operator").await? {
         None => Err(Problem::missing("delivery", &id)),
-        Some(false) => {
-            Err(Problem::new(Code::Conflict, "only a pending delivery can be cancelled"))
+        Some(false) => Err(Problem::new(
+            Code::Conflict,
+            "only a pending delivery can be cancelled, or one that is blocking",
+        )),
+        Some(true) => {
+            room.receiver.wake.notify_one(); // what stood behind it may be due now
+            Ok(HttpResponse::Ok().json(find(&room, &caller, &id).await?))
         }
-        Some(true) => Ok(HttpResponse::Ok().json(find(&room, &caller, &id).await?)),
     }
 }
 

@@ -104,6 +104,9 @@ struct Shown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     oldest_pending_at: Option<Time>,
     in_flight: usize,
+    /// Messages or conversations that wait behind an exhausted delivery; only where order is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blocked: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     success_rate: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -152,6 +155,7 @@ async fn shown<'a>(room: &Room, destination: &'a Destination) -> Result<Shown<'a
         ended: backlog.ended.into(),
         oldest_pending_at: backlog.oldest_pending_at,
         in_flight: standing.in_flight,
+        blocked: destination.order.map(|_| backlog.blocked),
         success_rate: standing.success_rate,
         latency_ms: latency,
     })

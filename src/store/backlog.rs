@@ -93,6 +93,8 @@ pub struct Backlog {
     pub oldest_pending_at: Option<Time>,
     /// How many have ended.
     pub ended: Ended,
+    /// How many lines are blocked by an exhausted delivery.
+    pub blocked: u64,
 }
 
 /// How many deliveries of a destination have ended how, as long as it has had any. One that was made due again and ends again

@@ -6,6 +6,7 @@ mod alarms;
 mod backlog;
 mod consumers;
 mod indexing;
+mod outbox;
 mod replays;
 mod reread;
 mod retention;
@@ -18,6 +19,7 @@ pub use backlog::{Backlog, Backlogs, Ended, ExpireStep, Expired, JoinStep, Joini
 use bytes::Bytes;
 pub use consumers::{Consumers, Keeping, Moved, Start};
 pub use indexing::{Indexed, Indexing};
+pub use outbox::{Claimed, Next, Outbox, Recorded};
 pub use replays::{Counted, HandStep, Replays};
 pub use reread::{NewReading, Reread, Revision, StoredCallback};
 pub use retention::{Ages, Kind, Prune, Pruned, Retention, Round};
@@ -25,12 +27,13 @@ pub use story::{Happening, Story};
 
 use crate::clock::Time;
 use crate::domain::callback::{Callback, CallbackOutcome};
-use crate::domain::delivery::{Attempt, Delivery, Trigger};
+use crate::domain::delivery::Delivery;
 use crate::domain::drift::{Finding, Seen};
 use crate::domain::event::{Draft, Event};
-use crate::domain::id::{CallbackId, DeliveryId, EventId, ReplayId};
+use crate::domain::id::{CallbackId, DeliveryId, EventId};
 use crate::domain::message::Message;
 use crate::domain::name::Name;
+use crate::domain::order::OrderedBy;
 use crate::domain::query::{
     CallbackFilter, DeliveryFilter, EventFilter, MessageFilter, Page, PageRequest,
 };
@@ -116,7 +119,18 @@ pub struct NewEvent {
     /// The hash of what it says.
     pub digest: [u8; 16],
     /// Whom it is to be delivered to.
-    pub deliveries: Vec<(DeliveryId, Name)>,
+    pub deliveries: Vec<NewDelivery>,
+}
+
+/// Whom an event is to be delivered to.
+#[derive(Clone, Debug)]
+pub struct NewDelivery {
+    /// The delivery's id.
+    pub id: DeliveryId,
+    /// The destination's name.
+    pub destination: Name,
+    /// What the destination wants one after the other: it stands in line behind the open deliveries of the same key.
+    pub order: Option<OrderedBy>,
 }
 
 /// What was kept.
@@ -128,89 +142,6 @@ pub struct Appended {
     pub events: Vec<EventId>,
     /// How many deliveries are due because of it.
     pub deliveries: usize,
-}
-
-/// Handing events out.
-#[async_trait]
-pub trait Outbox: Send + Sync {
-    /// After a stop or crash: every delivery in flight is due again, its open attempt recorded as unknown and not counted.
-    /// One that was cut off for the third time is exhausted. Returns how many were due again.
-    async fn recover(&self, now: Time) -> Result<usize, StoreError>;
-
-    /// Takes up to `limit` of the destination's due deliveries, longest due first: they are in flight from then on.
-    async fn claim(
-        &self,
-        destination: &Name,
-        limit: usize,
-        now: Time,
-    ) -> Result<Vec<Claimed>, StoreError>;
-
-    /// Writes down an attempt and what follows from it.
-    async fn record(&self, recorded: Recorded) -> Result<(), StoreError>;
-
-    /// When the destination's next pending delivery is due; `None` if it has none.
-    async fn next_due(&self, destination: &Name) -> Result<Option<Time>, StoreError>;
-
-    /// Makes a delivery that has ended, or waits, due now, whatever its schedule says. `None` if there is no such delivery;
-    /// `Some(false)` if an attempt is under way.
-    async fn retry_now(
-        &self,
-        delivery: DeliveryId,
-        trigger: Trigger,
-        now: Time,
-    ) -> Result<Option<bool>, StoreError>;
-
-    /// Ends a waiting delivery. `None` if there is no such delivery; `Some(false)` if it has ended or an attempt is under way.
-    async fn cancel(&self, delivery: DeliveryId, reason: &str) -> Result<Option<bool>, StoreError>;
-
-    /// Pauses a destination, or resumes it; survives a restart. `reason` is shown to operators.
-    async fn set_paused(
-        &self,
-        destination: &Name,
-        paused: Option<String>,
-    ) -> Result<(), StoreError>;
-
-    /// The destinations that are paused, and why.
-    async fn paused(&self) -> Result<Vec<(Name, String)>, StoreError>;
-}
-
-/// A delivery that an attempt is to be made at.
-#[derive(Clone, Debug)]
-pub struct Claimed {
-    /// The delivery.
-    pub id: DeliveryId,
-    /// The event, as it is sent.
-    pub event: Event,
-    /// The attempt's number, 1 for the first; cut-off ones have one too.
-    pub number: u32,
-    /// How many attempts were counted so far: what the retry schedule goes by.
-    pub counted: u32,
-    /// What made us try.
-    pub trigger: Trigger,
-    /// The replay that made the delivery, if one did.
-    pub replay: Option<ReplayId>,
-}
-
-/// An attempt, and what follows from it.
-#[derive(Clone, Debug)]
-pub struct Recorded {
-    /// The delivery.
-    pub delivery: DeliveryId,
-    /// The attempt.
-    pub attempt: Attempt,
-    /// What follows.
-    pub next: Next,
-}
-
-/// What follows from an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Nothing: the destination took it.
-    Succeeded,
-    /// Another attempt, at this time.
-    RetryAt(Time),
-    /// Nothing: there are no attempts left.
-    Exhausted,
 }
 
 /// Answering questions. Each looks at one consistent state of the store.

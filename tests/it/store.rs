@@ -120,7 +120,12 @@ async fn a_claim_takes_what_is_due_longest_first_and_nobody_takes_it_again() {
         let made = shelf.now().before(SECOND);
         assert_eq!(
             backlog,
-            Backlog { waiting: 3, oldest_pending_at: Some(made), ended: Ended::default() }
+            Backlog {
+                waiting: 3,
+                oldest_pending_at: Some(made),
+                ended: Ended::default(),
+                blocked: 0
+            }
         );
     }
 }

@@ -10,9 +10,10 @@ use super::counts::Counting;
 use super::floors::Floors;
 use super::place::{Place, fold};
 use super::rows::basis_word;
-use super::{Patience, SqliteStore, drift, reread, tally};
+use super::{Patience, SqliteStore, drift, line, reread, tally};
 use crate::clock::Time;
 use crate::domain::callback::{Callback, CallbackOutcome};
+use crate::domain::message::Message;
 use crate::store::{Appended, Intake, Kept, NewCallback, NewEvent, NewReading, Reread, StoreError};
 
 #[async_trait]
@@ -121,8 +122,8 @@ pub(super) fn append_events(
                     origin.callback.received_at.as_millis()
                 ])?;
         } else {
-            let sequence = insert_event(connection, origin, event, place, false)?;
-            insert_deliveries(connection, origin, sequence, event)?;
+            let (sequence, message) = insert_event(connection, origin, event, place, false)?;
+            insert_deliveries(connection, origin, sequence, message.as_ref(), event)?;
             appended.events.push(event.id);
             appended.deliveries += event.deliveries.len();
         }
@@ -133,22 +134,23 @@ pub(super) fn append_events(
     Ok(appended)
 }
 
-/// Inserts an event and folds it into its message; its sequence. It is a revision if it stands in for another one, or if another
-/// one has its key.
+/// Inserts an event and folds it into its message; its sequence and that message. It is a revision if it stands in for another
+/// one, or if another one has its key.
 pub(super) fn insert_event(
     connection: &Connection,
     origin: Origin<'_>,
     event: &NewEvent,
     place: Place,
     replaces: bool,
-) -> Result<i64, Error> {
+) -> Result<(i64, Option<Message>), Error> {
     let Origin { callback, entered, floors, counting } = origin;
     let revised = replaces || place.shares_key;
     let folded = place
         .message
         .map(|message| fold(connection, message, &event.draft, callback.received_at))
         .transpose()?;
-    let (message, note) = folded.map_or((None, None), |(message, note)| (Some(message), note));
+    let message = folded.as_ref().map(|folded| folded.row);
+    let note = folded.as_ref().and_then(|folded| folded.note);
     let draft = &event.draft;
     // The unique key is the last word on what is a repetition: a second one is an error here, and the callback is refused.
     connection
@@ -180,7 +182,7 @@ pub(super) fn insert_event(
             floors.event.number(),
         ])?;
     counting.event(entered, &callback.source, draft.kind);
-    Ok(connection.last_insert_rowid())
+    Ok((connection.last_insert_rowid(), folded.map(|folded| folded.message)))
 }
 
 /// Makes an event due for everyone who wants it.
@@ -188,17 +190,21 @@ fn insert_deliveries(
     connection: &Connection,
     origin: Origin<'_>,
     sequence: i64,
+    about: Option<&Message>,
     event: &NewEvent,
 ) -> Result<(), Error> {
     let mut insert = connection.prepare_cached(
         "INSERT INTO delivery (id, uid, event, destination, state, made_ms, due_ms, cause)
          VALUES (max(coalesce((SELECT max(id) FROM delivery), 0), ?5) + 1, ?1, ?2, ?3, 'pending', ?4, ?4, 'schedule')",
     )?;
-    for (id, destination) in &event.deliveries {
+    for delivery in &event.deliveries {
+        if line::queue_up(connection, origin, sequence, about, delivery)? {
+            continue;
+        }
         insert.execute(params![
-            id.to_bytes(),
+            delivery.id.to_bytes(),
             sequence,
-            destination.as_str(),
+            delivery.destination.as_str(),
             origin.entered.as_millis(),
             origin.floors.delivery.number(),
         ])?;

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, Error, OptionalExtension, params};
 
 use super::counts::Counting;
+use super::line::{self, NOT_ITS_TURN};
 use super::rows::{self, BEHIND_EVENT, EVENT_COLUMNS};
 use super::{Patience, SqliteStore};
 use crate::clock::Time;
@@ -46,15 +47,7 @@ impl Outbox for SqliteStore {
 
     async fn next_due(&self, destination: &Name) -> Result<Option<Time>, StoreError> {
         let destination = destination.clone();
-        let sql = "SELECT min(due_ms) FROM delivery WHERE destination = ?1 AND state = 'pending'";
-        self.readers()?
-            .read(move |connection| {
-                let due: Option<i64> = connection
-                    .prepare_cached(sql)?
-                    .query_row([destination.as_str()], |row| row.get(0))?;
-                Ok(due.map(Time::from_millis))
-            })
-            .await
+        self.readers()?.read(move |connection| next_due(connection, &destination)).await
     }
 
     async fn retry_now(
@@ -63,39 +56,22 @@ impl Outbox for SqliteStore {
         trigger: Trigger,
         now: Time,
     ) -> Result<Option<bool>, StoreError> {
-        let change = move |connection: &Connection| {
-            let Some(state) = state_of(connection, delivery)? else { return Ok(None) };
-            if state == DeliveryState::InFlight.as_str() {
-                return Ok(Some(false));
-            }
-            connection
-                .prepare_cached(
-                    "UPDATE delivery SET state = 'pending', due_ms = ?2, cause = ?3, reason = NULL,
-                                         reopened_ms = CASE WHEN state = 'pending' THEN reopened_ms ELSE ?2 END
-                     WHERE uid = ?1",
-                )?
-                .execute(params![delivery.to_bytes(), now.as_millis(), trigger.as_str()])?;
-            Ok(Some(true))
-        };
+        let change = move |connection: &Connection| retry_now(connection, delivery, trigger, now);
         self.writer()?.write(Patience::Full, change).await
     }
 
     async fn cancel(&self, delivery: DeliveryId, reason: &str) -> Result<Option<bool>, StoreError> {
         let (reason, counting) = (reason.to_owned(), Arc::clone(&self.counting));
-        let change = move |connection: &Connection| {
-            let Some(state) = state_of(connection, delivery)? else { return Ok(None) };
-            if state != DeliveryState::Pending.as_str() {
-                return Ok(Some(false));
-            }
-            let destination: String = connection
-                .prepare_cached(
-                    "UPDATE delivery SET state = 'cancelled', reason = ?2 WHERE uid = ?1 RETURNING destination",
-                )?
-                .query_row(params![delivery.to_bytes(), reason], |row| row.get(0))?;
-            counting.delivery(&destination, DeliveryState::Cancelled);
-            Ok(Some(true))
-        };
+        let change =
+            move |connection: &Connection| cancel(connection, delivery, &reason, &counting);
         self.writer()?.write(Patience::Full, change).await
+    }
+
+    async fn unblock(&self, destination: &Name) -> Result<usize, StoreError> {
+        let destination = destination.clone();
+        self.writer()?
+            .write(Patience::Full, move |connection| line::unblock(connection, &destination))
+            .await
     }
 
     async fn set_paused(
@@ -130,13 +106,78 @@ impl Outbox for SqliteStore {
     }
 }
 
-fn state_of(connection: &Connection, delivery: DeliveryId) -> Result<Option<String>, Error> {
-    let mut statement = connection.prepare_cached("SELECT state FROM delivery WHERE uid = ?1")?;
-    statement.query_row([delivery.to_bytes()], |row| row.get(0)).optional()
+pub(super) fn next_due(connection: &Connection, destination: &Name) -> Result<Option<Time>, Error> {
+    let sql = "SELECT min(due_ms) FROM delivery WHERE destination = ?1 AND state = 'pending'";
+    let due: Option<i64> =
+        connection.prepare_cached(sql)?.query_row([destination.as_str()], |row| row.get(0))?;
+    Ok(due.map(Time::from_millis))
+}
+
+pub(super) fn retry_now(
+    connection: &Connection,
+    delivery: DeliveryId,
+    trigger: Trigger,
+    now: Time,
+) -> Result<Option<bool>, Error> {
+    let Some(found) = find(connection, delivery)? else { return Ok(None) };
+    if found.state == DeliveryState::InFlight || found.waits_its_turn {
+        return Ok(Some(false));
+    }
+    connection
+        .prepare_cached(
+            "UPDATE delivery SET state = 'pending', due_ms = ?2, cause = ?3, reason = NULL,
+                                 reopened_ms = CASE WHEN state = 'pending' THEN reopened_ms ELSE ?2 END
+             WHERE id = ?1",
+        )?
+        .execute(params![found.row, now.as_millis(), trigger.as_str()])?;
+    Ok(Some(true))
+}
+
+pub(super) fn cancel(
+    connection: &Connection,
+    delivery: DeliveryId,
+    reason: &str,
+    counting: &Counting,
+) -> Result<Option<bool>, Error> {
+    let Some(found) = find(connection, delivery)? else { return Ok(None) };
+    if found.state != DeliveryState::Pending && !found.blocks {
+        return Ok(Some(false));
+    }
+    let destination: String = connection
+        .prepare_cached(
+            "UPDATE delivery SET state = 'cancelled', reason = ?2 WHERE id = ?1 RETURNING destination",
+        )?
+        .query_row(params![found.row, reason], |row| row.get(0))?;
+    counting.delivery(&destination, DeliveryState::Cancelled);
+    Ok(Some(true))
+}
+
+/// A delivery as an operator's wish finds it.
+struct Found {
+    row: i64,
+    state: DeliveryState,
+    /// Whether another one stands before it in its line.
+    waits_its_turn: bool,
+    /// Whether it is exhausted, and those behind it in its line wait for somebody to do something about it.
+    blocks: bool,
+}
+
+fn find(connection: &Connection, delivery: DeliveryId) -> Result<Option<Found>, Error> {
+    let mut statement = connection
+        .prepare_cached("SELECT id, state, order_key, due_ms FROM delivery WHERE uid = ?1")?;
+    let found = statement.query_row([delivery.to_bytes()], |row| {
+        let state = rows::delivery_state(row, 1)?;
+        let in_line = row.get::<_, Option<Vec<u8>>>(2)?.is_some();
+        let waits_its_turn =
+            state == DeliveryState::Pending && row.get::<_, i64>(3)? == NOT_ITS_TURN;
+        let blocks = in_line && state == DeliveryState::Exhausted;
+        Ok(Found { row: row.get(0)?, state, waits_its_turn, blocks })
+    });
+    found.optional()
 }
 
 /// What was under way when we stopped is due again: nothing is lost, and what was sent already is sent once more.
-fn recover(connection: &Connection, crashed: bool, now: Time) -> Result<usize, Error> {
+pub(super) fn recover(connection: &Connection, crashed: bool, now: Time) -> Result<usize, Error> {
     let mut cut_off = connection.prepare(
         "SELECT id, started_ms, attempts, cause, crashes FROM delivery WHERE state = 'in_flight'",
     )?;
@@ -179,7 +220,7 @@ fn recover(connection: &Connection, crashed: bool, now: Time) -> Result<usize, E
     Ok(due)
 }
 
-fn claim(
+pub(super) fn claim(
     connection: &Connection,
     destination: &Name,
     limit: usize,
@@ -218,7 +259,11 @@ fn claim(
         .collect()
 }
 
-fn record(connection: &Connection, recorded: &Recorded, counting: &Counting) -> Result<(), Error> {
+pub(super) fn record(
+    connection: &Connection,
+    recorded: &Recorded,
+    counting: &Counting,
+) -> Result<(), Error> {
     let mut find =
         connection.prepare_cached("SELECT id, destination FROM delivery WHERE uid = ?1")?;
     let (row, destination): (i64, String) =
@@ -227,7 +272,7 @@ fn record(connection: &Connection, recorded: &Recorded, counting: &Counting) -> 
     let (state, due) = match recorded.next {
         Next::Succeeded => (DeliveryState::Succeeded, None),
         Next::RetryAt(at) => (DeliveryState::Pending, Some(at.as_millis())),
-        Next::Exhausted => (DeliveryState::Exhausted, None),
+        Next::Exhausted | Next::Blocks => (DeliveryState::Exhausted, None),
     };
     counting.attempt(&destination, recorded.attempt.outcome);
     if state != DeliveryState::Pending {
@@ -240,8 +285,11 @@ fn record(connection: &Connection, recorded: &Recorded, counting: &Counting) -> 
                                  cause = 'schedule'
              WHERE id = ?1",
         )?
-        .execute(params![row, state.as_str(), due, counts])
-        .map(|_| ())
+        .execute(params![row, state.as_str(), due, counts])?;
+    if recorded.next == Next::Exhausted {
+        line::leave(connection, row)?;
+    }
+    Ok(())
 }
 
 fn write_attempt(connection: &Connection, row: i64, attempt: &Attempt) -> Result<(), Error> {

@@ -90,19 +90,30 @@ fn instance(message: &Message) -> &str {
     message.instance.as_deref().unwrap_or_default()
 }
 
-/// Folds an event into its message; the message's row, and its state if it has one.
+/// A message with one more event folded in.
+pub(super) struct Folded {
+    /// Its row.
+    pub(super) row: i64,
+    /// What is noted on the event, if the message has a state.
+    pub(super) note: Option<FoldedNote>,
+    /// The message.
+    pub(super) message: Message,
+}
+
+/// Folds an event into its message.
 pub(super) fn fold(
     connection: &Connection,
     about: About,
     draft: &Draft,
     at: Time,
-) -> Result<(i64, Option<FoldedNote>), Error> {
+) -> Result<Folded, Error> {
     let About { row, mut message } = about;
     let before = message.state();
     message.fold(draft, at);
     let state = message.state();
     let row = write_message(connection, row, &message)?;
-    Ok((row, state.map(|state| FoldedNote { state, changed: before != Some(state) })))
+    let note = state.map(|state| FoldedNote { state, changed: before != Some(state) });
+    Ok(Folded { row, note, message })
 }
 
 /// Writes a message, to its row if it has one; the row.

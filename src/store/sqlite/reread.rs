@@ -247,7 +247,7 @@ fn replace(
     let known = place.same;
     let (sequence, id) = match known {
         Some(known) => known,
-        None => (insert_event(connection, origin, event, place, true)?, event.id),
+        None => (insert_event(connection, origin, event, place, true)?.0, event.id),
     };
     connection
         .prepare_cached("UPDATE event SET replaced_by = NULL WHERE sequence = ?1")?

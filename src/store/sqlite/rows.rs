@@ -6,6 +6,7 @@ use std::time::Duration;
 use rusqlite::types::{FromSql, Type};
 use rusqlite::{Connection, Error, Row};
 
+use super::line::NOT_ITS_TURN;
 use crate::clock::Time;
 use crate::domain::callback::CallbackOutcome;
 use crate::domain::delivery::{Attempt, Delivery, DeliveryState, Outcome, Trigger};
@@ -52,25 +53,37 @@ pub(super) fn event(row: &Row<'_>) -> Result<Event, Error> {
     })
 }
 
-/// The columns that [`delivery`] reads, in its order; `e` is the event's row.
-pub(super) const DELIVERY_COLUMNS: &str =
-    "d.uid, e.uid, d.destination, d.state, d.due_ms, d.reason, d.id, d.made_ms";
+/// The columns that [`delivery`] reads, in its order; `e` is the event's row. The last ones say whether it stands in a line, and
+/// who is first there if it has to wait.
+pub(super) const DELIVERY_COLUMNS: &str = "d.uid, e.uid, d.destination, d.state, d.due_ms, d.reason, d.id, d.made_ms, d.order_key IS NOT NULL, \
+     CASE WHEN d.state = 'pending' AND d.due_ms = 9223372036854775807 THEN \
+         (SELECT h.uid FROM delivery AS h WHERE h.destination = d.destination AND h.order_key = d.order_key \
+          ORDER BY h.event, h.id LIMIT 1) END";
 
 /// A delivery without its attempts from [`DELIVERY_COLUMNS`], and its row's number.
 pub(super) fn delivery(row: &Row<'_>) -> Result<(i64, Delivery), Error> {
-    let word: String = row.get(3)?;
-    let state = DeliveryState::ALL.into_iter().find(|state| state.as_str() == word);
-    let state = state.ok_or_else(|| unknown(3, &word))?;
+    let state = delivery_state(row, 3)?;
+    // What stands behind another one could have gone since it was made.
+    let due = if row.get::<_, i64>(4)? == NOT_ITS_TURN { 7 } else { 4 };
     let delivery = Delivery {
         id: id(row, 0, DeliveryId::from_bytes)?,
         event_id: id(row, 1, EventId::from_bytes)?,
         destination: parsed(row, 2)?,
         state,
-        due_at: if state == DeliveryState::Pending { Some(time(row, 4)?) } else { None },
+        due_at: if state == DeliveryState::Pending { Some(time(row, due)?) } else { None },
         reason: row.get(5)?,
+        behind: row.get::<_, Option<[u8; 16]>>(9)?.map(DeliveryId::from_bytes),
+        blocks: state == DeliveryState::Exhausted && row.get(8)?,
         attempts: Vec::new(),
     };
     Ok((row.get(6)?, delivery))
+}
+
+/// Where a delivery stands.
+pub(super) fn delivery_state(row: &Row<'_>, column: usize) -> Result<DeliveryState, Error> {
+    let word: String = row.get(column)?;
+    let state = DeliveryState::ALL.into_iter().find(|state| state.as_str() == word);
+    state.ok_or_else(|| unknown(column, &word))
 }
 
 /// Fills a delivery's attempts in, oldest first.

@@ -21,6 +21,7 @@ const STEPS: &[&str] = &[
     steps::REPLAYS,
     steps::ALARMS,
     steps::COUNTS,
+    steps::LINES,
 ];
 
 /// The `user_version` of today's tables.

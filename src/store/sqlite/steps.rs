@@ -3,11 +3,13 @@
 mod alarms;
 mod backlog;
 mod lean;
+mod lines;
 mod replays;
 
 pub(super) use alarms::ALARMS;
 pub(super) use backlog::BACKLOG;
 pub(super) use lean::LEAN;
+pub(super) use lines::LINES;
 pub(super) use replays::REPLAYS;
 
 /// Indexes for what is asked for by name and is rare, so that nobody has to walk through a whole list for it. No condition has a

@@ -105,6 +105,10 @@ impl Outbox for FaultyStore {
         self.inner.cancel(delivery, reason).await
     }
 
+    async fn unblock(&self, destination: &Name) -> Result<usize, StoreError> {
+        self.inner.unblock(destination).await
+    }
+
     async fn set_paused(
         &self,
         destination: &Name,

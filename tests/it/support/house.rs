@@ -14,11 +14,14 @@ use callbox::domain::destination::{Destination, Format, Tls};
 use callbox::domain::event::{Data, Draft, EventType, MessagePart, TimeBasis, When};
 use callbox::domain::id::{CallbackId, DeliveryId, EventId, IdMaker};
 use callbox::domain::name::Name;
+use callbox::domain::order::OnExhausted;
 use callbox::domain::retry::RetrySchedule;
 use callbox::domain::secret::Secret;
 use callbox::random::Random;
 use callbox::store::sqlite::{OpenError, SqliteStore};
-use callbox::store::{Intake, Kept, NewCallback, NewEvent, Outbox, Questions, Store, Upkeep};
+use callbox::store::{
+    Intake, Kept, NewCallback, NewDelivery, NewEvent, Outbox, Questions, Store, Upkeep,
+};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -94,7 +97,7 @@ impl House {
             },
             key: id.to_be_bytes(),
             digest: [0; 16],
-            deliveries: ours.iter().copied().zip(to.iter().map(|name| name_of(name))).collect(),
+            deliveries: ours.iter().zip(to).map(|(id, name)| self.duty(*id, name)).collect(),
         };
         let head = Head {
             method: "POST".to_owned(),
@@ -120,6 +123,13 @@ impl House {
             .await
             .unwrap();
         ours
+    }
+
+    /// The duty to hand an event to this destination, as it is configured.
+    fn duty(&self, id: DeliveryId, name: &str) -> NewDelivery {
+        let configured = self.configured.iter().find(|known| known.name.as_str() == name);
+        let order = configured.and_then(|destination| destination.order);
+        NewDelivery { id, destination: name_of(name), order }
     }
 
     /// Works until nothing is due.
@@ -197,6 +207,8 @@ pub(crate) fn destination(name: &str, url: &str) -> Destination {
         tls: Tls::default(),
         timeout: 30 * SECOND,
         max_concurrency: 4,
+        order: None,
+        on_exhausted: OnExhausted::Block,
         retry: RetrySchedule(vec![10 * SECOND, 100 * SECOND]),
         from: StartFrom::Now,
         backlog: BacklogBounds::default(),

@@ -120,9 +120,14 @@ impl Connection {
     }
 
     async fn push(&mut self, body: &str) -> std::io::Result<Answer> {
+        self.push_to("shop", body).await
+    }
+
+    /// Pushes a body to a source.
+    pub(crate) async fn push_to(&mut self, source: &str, body: &str) -> std::io::Result<Answer> {
         let length = body.len();
         self.send(&format!(
-            "POST /in/shop HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n{body}"
+            "POST /in/{source} HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n{body}"
         ))
         .await
     }

@@ -59,6 +59,27 @@ impl Receiver {
         Self { url, answers, requests, task }
     }
 
+    /// Answers each request with the status that `judge` gives it, and remembers none.
+    pub(crate) async fn judging(judge: impl Fn(&Request) -> u16 + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        let (_, requests) = mpsc::channel(1);
+        let judge = Arc::new(judge);
+        let task = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let judge = Arc::clone(&judge);
+                tokio::spawn(async move {
+                    let mut buffer = Vec::new();
+                    while let Some(request) = read(&mut stream, &mut buffer).await? {
+                        reply(&mut stream, judge(&request), "").await?;
+                    }
+                    std::io::Result::Ok(())
+                });
+            }
+        });
+        Self { url, answers: Arc::default(), requests, task }
+    }
+
     /// The section of a configuration that makes a destination of it, with these further lines.
     pub(crate) fn configured(&self, name: &str, more: &str) -> String {
         let url = &self.url;
@@ -113,10 +134,14 @@ async fn serve(
         let answer = answers.lock().pop_front().unwrap_or(Answer::Status(200, String::new()));
         let _ = requests.send(request).await;
         let Answer::Status(status, headers) = answer else { std::future::pending().await };
-        let head = format!("HTTP/1.1 {status} Scripted\r\n{headers}content-length: 0\r\n\r\n");
-        stream.write_all(head.as_bytes()).await?;
+        reply(&mut stream, status, &headers).await?;
     }
     Ok(())
+}
+
+async fn reply(stream: &mut TcpStream, status: u16, headers: &str) -> std::io::Result<()> {
+    let head = format!("HTTP/1.1 {status} Scripted\r\n{headers}content-length: 0\r\n\r\n");
+    stream.write_all(head.as_bytes()).await
 }
 
 async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result<Option<Request>> {

@@ -10,9 +10,12 @@ use callbox::domain::delivery::{Attempt, Delivery, DeliveryState, Outcome};
 use callbox::domain::event::{Data, Draft, EventType, MessagePart, TimeBasis, When};
 use callbox::domain::id::{CallbackId, DeliveryId, EventId, IdMaker};
 use callbox::domain::name::Name;
+use callbox::domain::order::OrderedBy;
 use callbox::random::Random;
 use callbox::store::sqlite::SqliteStore;
-use callbox::store::{Appended, Claimed, Kept, NewCallback, NewEvent, Next, Recorded, Store};
+use callbox::store::{
+    Appended, Claimed, Kept, NewCallback, NewDelivery, NewEvent, Next, Recorded, Store,
+};
 
 use super::clock::ManualClock;
 use super::house::name_of;
@@ -111,8 +114,11 @@ impl Shelf {
             bytes[..text.len()].copy_from_slice(text.as_bytes());
             bytes
         };
-        let delivery =
-            |name: &&str| (DeliveryId::from_bits(self.ids.next(self.now())), name_of(name));
+        let delivery = |name: &&str| NewDelivery {
+            id: DeliveryId::from_bits(self.ids.next(self.now())),
+            destination: name_of(name),
+            order: None,
+        };
         NewEvent {
             id: EventId::from_bits(self.ids.next(self.now())),
             data: serde_json::to_string(&data).unwrap(),
@@ -138,7 +144,17 @@ impl Shelf {
     /// Keeps one event for `crm`; its delivery.
     pub(crate) async fn due(&self, message: &str) -> DeliveryId {
         let event = self.event(message, "sent", &["crm"]);
-        let id = event.deliveries[0].0;
+        let id = event.deliveries[0].id;
+        self.append(vec![event]).await;
+        id
+    }
+
+    /// Keeps one more event about this message for `crm`, which wants the events about a message in order; its delivery.
+    pub(crate) async fn in_line(&self, message: &str, says: &str) -> DeliveryId {
+        let mut event = self.event(message, says, &["crm"]);
+        let delivery = &mut event.deliveries[0];
+        delivery.order = Some(OrderedBy::Message);
+        let id = delivery.id;
         self.append(vec![event]).await;
         id
     }

@@ -86,8 +86,10 @@ fn some(
     (order, limit): (Order, usize),
 ) -> Result<Vec<Candidate>, Error> {
     let ended = "(d.state = 'exhausted' OR d.state = 'expired' OR d.state = 'cancelled')";
+    let blocking = filter.blocking.unwrap_or_default().then_some(DeliveryState::Exhausted);
+    let state = filter.state.or(blocking);
     let has_ended_badly = matches!(
-        filter.state,
+        state,
         Some(DeliveryState::Exhausted | DeliveryState::Expired | DeliveryState::Cancelled)
     );
     let (index, of) = match event {
@@ -101,6 +103,7 @@ fn some(
     let sql = format!(
         "SELECT d.id, (?4 IS NULL OR d.destination = ?4) AND (?5 IS NULL OR d.state = ?5)
                       AND (?6 IS NULL OR d.event = ?6) AND d.made_ms >= ?7 AND d.made_ms < ?8
+                      AND (?9 IS NULL OR (d.order_key IS NOT NULL AND d.state = 'exhausted') = ?9)
          FROM delivery AS d {index}
          WHERE d.id > ?1 AND d.id < ?2 {of} ORDER BY d.id {order} LIMIT ?3"
     );
@@ -109,10 +112,11 @@ fn some(
         below,
         number_of(limit),
         filter.destination.as_ref().map(Name::as_str),
-        filter.state.map(DeliveryState::as_str),
+        state.map(DeliveryState::as_str),
         event,
         filter.since.map_or(i64::MIN, Time::as_millis),
         filter.until.map_or(i64::MAX, Time::as_millis),
+        filter.blocking,
     ];
     candidates(connection, &sql, values)
 }
@@ -131,6 +135,12 @@ pub(super) fn backlog(connection: &Connection, destination: &Name) -> Result<Bac
         find.query_row([destination.as_str()], |row| rows::time(row, 0)).optional()
     };
     let oldest_pending_at = [oldest("pending")?, oldest("in_flight")?].into_iter().flatten().min();
+    let blocked: i64 = connection
+        .prepare_cached(
+            "SELECT count(*) FROM delivery WHERE destination = ?1 AND order_key IS NOT NULL AND state = 'exhausted'",
+        )?
+        .query_row([destination.as_str()], |row| row.get(0))?;
+    let blocked = u64::try_from(blocked).unwrap_or(0);
     let mut count = connection.prepare_cached(
         "SELECT open, succeeded, exhausted, expired, cancelled FROM backlog WHERE destination = ?1",
     )?;
@@ -144,7 +154,7 @@ pub(super) fn backlog(connection: &Connection, destination: &Name) -> Result<Bac
             expired: number(3)?,
             cancelled: number(4)?,
         };
-        Ok(Backlog { waiting: number(0)?, oldest_pending_at, ended })
+        Ok(Backlog { waiting: number(0)?, oldest_pending_at, ended, blocked })
     });
     Ok(counted.optional()?.unwrap_or_default())
 }

@@ -8,11 +8,12 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 
-use super::super::schema;
+use super::super::counts::Counting;
+use super::super::{deliver, line, schema};
 use super::{callbacks, conversations, deliveries, events, messages, story};
-use crate::clock::Time;
+use crate::clock::{Clock, SystemClock, Time};
 use crate::domain::callback::CallbackOutcome;
-use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::{Attempt, DeliveryState, Outcome, Trigger};
 use crate::domain::event::{Channel, Direction};
 use crate::domain::id::{CallbackId, DeliveryId, EventId};
 use crate::domain::message::State;
@@ -22,6 +23,7 @@ use crate::domain::query::{
 };
 use crate::domain::reach::Reach;
 use crate::domain::words::Search;
+use crate::store::{Next, Recorded};
 
 /// The tables that grow, and what they are called in statements.
 const GROWING: [&str; 12] = [
@@ -49,15 +51,33 @@ const MESSAGE: &str = r#"
     VALUES (x'00000000000000000000000000000001', 1, 'shop', 'message.sent', 1, 'vendor', 1, 0, 0, x'02', x'03',
             '{"vendor":"v","dialect":"d"}')"#;
 
-#[test]
-fn no_question_reads_a_growing_table_from_end_to_end() {
-    let mut connection = Connection::open_in_memory().unwrap();
-    schema::migrate(&mut connection, Path::new("plans.db")).unwrap();
-    connection.execute_batch(MESSAGE).unwrap();
+/// A delivery in a line.
+const DELIVERY: &str = "
+    INSERT INTO event (sequence, uid, source, type, time_ms, time_basis, received_ms, revised, folded_changed, duplicate_key,
+                       digest, data)
+    VALUES (1, x'01010101010101010101010101010101', 'shop', 'unknown', 1, 'vendor', 1, 0, 0, x'01', x'01',
+            '{\"vendor\":\"v\",\"dialect\":\"d\"}');
+    INSERT INTO delivery (id, uid, event, destination, state, made_ms, due_ms, cause, order_key)
+    VALUES (1, x'01010101010101010101010101010101', 1, 'shop', 'pending', 1, 1, 'schedule', x'01')";
+
+fn attempt() -> Attempt {
+    Attempt {
+        number: 1,
+        started_at: Time::from_millis(1),
+        duration: std::time::Duration::ZERO,
+        outcome: Outcome::Rejected,
+        status: None,
+        reason: None,
+        trigger: Trigger::Schedule,
+        response: None,
+    }
+}
+
+/// The statements that are run meanwhile.
+fn seen(connection: &mut Connection, work: impl FnOnce(&Connection)) -> BTreeSet<String> {
     let seen: Arc<Mutex<BTreeSet<String>>> = Arc::default();
     let log = Arc::clone(&seen);
     let note = move |event: TraceEvent<'_>| {
-        // What the full-text index asks of its own tables is told as a comment.
         if let TraceEvent::Stmt(_, sql) = event
             && !sql.starts_with("--")
         {
@@ -65,11 +85,21 @@ fn no_question_reads_a_growing_table_from_end_to_end() {
         }
     };
     connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(note)).unwrap();
-    for order in [Order::Ascending, Order::Descending] {
-        ask_everything(&connection, PageRequest { limit: 50, order, after: Some(Place(9)) });
-    }
+    work(connection);
     connection.trace_v2(TraceEventCodes::empty(), None::<fn(TraceEvent<'_>)>).unwrap();
-    let statements = seen.lock().clone();
+    seen.lock().clone()
+}
+
+#[test]
+fn no_question_reads_a_growing_table_from_end_to_end() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    schema::migrate(&mut connection, Path::new("plans.db")).unwrap();
+    connection.execute_batch(MESSAGE).unwrap();
+    let statements = seen(&mut connection, |connection| {
+        for order in [Order::Ascending, Order::Descending] {
+            ask_everything(connection, PageRequest { limit: 50, order, after: Some(Place(9)) });
+        }
+    });
     assert!(statements.len() > 60, "the statements were not seen: {statements:#?}");
     let scans: Vec<(String, String)> = statements
         .iter()
@@ -80,6 +110,58 @@ fn no_question_reads_a_growing_table_from_end_to_end() {
         })
         .collect();
     assert!(scans.is_empty(), "{scans:#?}");
+}
+
+#[test]
+fn handing_out_costs_the_same_however_much_waits() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    schema::migrate(&mut connection, Path::new("plans.db")).unwrap();
+    let statements = seen(&mut connection, |connection| {
+        let (name, now) = ("shop".parse::<Name>().unwrap(), Time::from_millis(9));
+        let delivery = DeliveryId::from_bytes([1; 16]);
+        connection.execute_batch(DELIVERY).unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let counting = Counting::new(clock);
+        deliver::next_due(connection, &name).unwrap();
+        deliver::claim(connection, &name, 8, now).unwrap();
+        deliver::recover(connection, true, now).unwrap();
+        deliver::retry_now(connection, delivery, Trigger::Manual, now).unwrap();
+        deliver::cancel(connection, delivery, "no", &counting).unwrap();
+        for next in [Next::RetryAt(now), Next::Exhausted, Next::Blocks, Next::Succeeded] {
+            let recorded = Recorded { delivery, attempt: attempt(), next };
+            deliver::record(connection, &recorded, &counting).unwrap();
+        }
+        line::unblock(connection, &name).unwrap();
+        connection.execute("DELETE FROM delivery WHERE id = 1", []).unwrap();
+    });
+    assert!(statements.len() > 10, "the statements were not seen: {statements:#?}");
+    for sql in &statements {
+        let steps = plan(&connection, sql);
+        // What is under way is all that its index holds. What a claim found is put in order once more: at most as much as it was to take.
+        let slow = |step: &&String| {
+            let bounded = ["SCAN due", "SCAN delivery USING INDEX delivery_in_flight"];
+            let whole = step.starts_with("SCAN ") && !bounded.contains(&step.as_str());
+            whole || (step.contains("TEMP B-TREE") && !sql.contains("AS due"))
+        };
+        assert_eq!(steps.iter().find(slow), None, "{sql}\n{steps:#?}");
+        if sql.contains("AS due") {
+            let index = "USING COVERING INDEX delivery_due (destination=? AND due_ms<?)";
+            assert!(steps.iter().any(|step| step.contains(index)), "{steps:#?}");
+        }
+    }
+    // Plans do not show what triggers do.
+    let sql = "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name LIKE 'delivery%'";
+    let mut triggers = connection.prepare(sql).unwrap();
+    for text in triggers.query_map([], |row| row.get::<_, String>(0)).unwrap() {
+        let text = text.unwrap();
+        let (_, rest) = text.split_once("WHERE id = (").unwrap();
+        let (first, _) = rest.split_once(')').unwrap();
+        let first = first.replace("OLD.destination", "?1").replace("OLD.order_key", "?2");
+        let steps = plan(&connection, &first);
+        let index =
+            "SEARCH delivery USING COVERING INDEX delivery_line (destination=? AND order_key=?)";
+        assert_eq!(steps, [index], "{first}");
+    }
 }
 
 /// The steps of a statement's plan.
@@ -112,6 +194,7 @@ fn ask_everything(connection: &Connection, page: PageRequest) {
                 destination,
                 state,
                 event,
+                blocking: Some(true),
                 since: time,
                 until: time,
                 reach: reach(),
