@@ -1,18 +1,21 @@
 //! The only place that knows who needs whom: a configuration becomes a running callbox.
 
+mod reload;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+pub use self::reload::{NotReloaded, Reloading};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, StoreSettings};
 use crate::delivery::{DeliveryWorker, Destinations, Tending};
 use crate::domain::id::IdMaker;
-use crate::http::{self, Health, Listeners, Room};
+use crate::http::{self, Health, Listeners, Room, Rooms};
 use crate::random::Random;
 use crate::receive::{DriftBook, Rates, Receiver};
 use crate::store::sqlite::{DiskRoom, OpenError, SqliteStore};
@@ -24,6 +27,9 @@ const ATTEMPTS_GRACE: Duration = Duration::from_secs(10);
 /// How long we go on accepting once we stop, telling everybody who asks to come on another connection. A vendor that keeps
 /// its connection for the next callback hears of it so, instead of finding the connection cut off under its request.
 const FAREWELL: Duration = Duration::from_millis(500);
+
+/// Reloads that may be asked for at a time; who comes later waits.
+const RELOADS_MAX: usize = 4;
 
 /// How often the free space is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -58,7 +64,8 @@ impl Surroundings {
 )]
 pub struct App {
     listeners: Listeners,
-    room: Arc<Room>,
+    rooms: Arc<Rooms>,
+    reloading: Option<Reloading>,
     worker: DeliveryWorker,
     retention: Retention,
     indexing: Indexing,
@@ -104,7 +111,7 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
         destinations: config.destinations.clone().into(),
         ids,
         key: store.key(),
-        drift: DriftBook::remembered(store.drift().await?),
+        drift: Arc::new(DriftBook::remembered(store.drift().await?)),
         rates: Rates::of(&config.sources, &clock),
         wake,
         news: watch::Sender::new(()),
@@ -113,11 +120,21 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
     let indexing = Indexing::new(Arc::clone(&store), Arc::clone(&clock), texts, news);
     let retention = Retention::new(Arc::clone(&store), Arc::clone(&clock), config.store.retention);
     let health = Arc::new(Health::default());
-    let room =
-        Room::new(Arc::new(config), receiver, board, Arc::clone(&clock), Arc::clone(&health));
+    let (reloads, asked) = mpsc::channel(RELOADS_MAX);
+    let (shared, at) = (Arc::clone(&board), Arc::clone(&clock));
+    let room = Room::new(Arc::new(config), receiver, shared, at, Arc::clone(&health), reloads);
+    let rooms = Arc::new(Rooms::new(room));
+    let reloading = Reloading {
+        rooms: Arc::clone(&rooms),
+        board,
+        store: Arc::clone(&store),
+        clock: Arc::clone(&clock),
+        asked,
+    };
     Ok(App {
         listeners,
-        room: Arc::new(room),
+        rooms,
+        reloading: Some(reloading),
         worker,
         retention,
         tending,
@@ -167,10 +184,17 @@ impl App {
         self.listeners.api_address
     }
 
+    /// What takes another configuration over while it runs; there is one.
+    #[must_use]
+    pub fn reloading(&mut self) -> Option<Reloading> {
+        self.reloading.take()
+    }
+
     /// Runs until `stop`. Then: ready no more, deliveries end, requests end, everything is written, the store is closed.
     /// `hurry` cuts the waiting short; nothing that was acknowledged depends on it.
     pub async fn run_until(self, stop: CancellationToken, hurry: CancellationToken) -> Result<()> {
-        let Self { listeners, room, worker, retention, tending, indexing, store, health, clock } =
+        drop(self.reloading); // if nobody took it over, nobody reloads
+        let Self { listeners, rooms, worker, retention, tending, indexing, store, health, clock, .. } =
             self;
         let (stop_delivering, stop_accepting) =
             (CancellationToken::new(), CancellationToken::new());
@@ -180,7 +204,7 @@ impl App {
         let mut tending = tokio::spawn(tending.run(stop_delivering.clone()));
         let watch = watch_disk(Arc::clone(&store), Arc::clone(&clock), stop_delivering.clone());
         let mut watch = tokio::spawn(watch);
-        let serving = http::serve(listeners, room, stop_accepting.clone(), hurry.clone());
+        let serving = http::serve(listeners, rooms, stop_accepting.clone(), hurry.clone());
         let ending = async {
             let failed = tokio::select! {
                 () = stop.cancelled() => None,

@@ -11,6 +11,7 @@ mod embedded;
 pub mod events;
 pub mod keys;
 pub mod messages;
+pub mod reload;
 pub mod replay;
 pub mod serve;
 pub mod stage;
@@ -72,6 +73,8 @@ enum Command {
     Tail(Box<tail::TailArgs>),
     /// Do something about callbacks that are in the store
     Callbacks(callbacks::CallbacksArgs),
+    /// Have a running callbox read its configuration again
+    Reload(reload::ReloadArgs),
     /// Send fixtures to a callbox, compare what comes of them, and say what differs
     Replay(Box<replay::Args>),
 }
@@ -152,6 +155,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Destinations(args) => destinations::run(args).await,
         Command::Tail(args) => tail::run(*args).await,
         Command::Callbacks(args) => callbacks::run(args).await,
+        Command::Reload(args) => reload::run(args).await,
         Command::Replay(args) => replay::run(*args).await,
     }
 }

@@ -109,7 +109,7 @@ impl Scope {
 }
 
 /// Where everything is kept.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreSettings {
     /// The database file.
     pub path: PathBuf,

@@ -10,7 +10,7 @@ use super::auth;
 use super::page::{self, List};
 use super::params::{self, Params};
 use super::problem::Problem;
-use super::room::Room;
+use super::room::{Current, Room};
 use crate::clock::Time;
 use crate::config::Scope;
 use crate::domain::callback::CallbackOutcome;
@@ -37,7 +37,7 @@ const PROOFS: [&str; 9] = [
 
 /// `GET /v1/callbacks`.
 pub(super) async fn list(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     auth::require(&room, &request, Scope::Read)?;
@@ -61,7 +61,7 @@ pub(super) async fn list(
 
 /// `GET /v1/callbacks/{id}`.
 pub(super) async fn one(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
@@ -74,7 +74,7 @@ pub(super) async fn one(
 
 /// `GET /v1/callbacks/{id}/body`: the bytes, in such a way that no browser runs them.
 pub(super) async fn body(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {

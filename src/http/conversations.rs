@@ -1,19 +1,19 @@
 //! `/v1/conversations/{source}/{id}`: what was said in both directions, and what became of it.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 
 use super::auth;
 use super::page::{self, List};
 use super::params::Params;
 use super::path;
 use super::problem::Problem;
-use super::room::Room;
+use super::room::Current;
 use crate::config::Scope;
 use crate::domain::query::Order;
 
 /// `GET /v1/conversations/{source}/{id}`, oldest first unless told otherwise; the id percent-encoded.
 pub(super) async fn one(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     auth::require(&room, &request, Scope::Read)?;

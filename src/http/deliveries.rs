@@ -6,7 +6,7 @@ use super::auth;
 use super::page::{self, List};
 use super::params::{self, Params};
 use super::problem::{Code, Problem};
-use super::room::Room;
+use super::room::{Current, Room};
 use crate::config::Scope;
 use crate::domain::delivery::{DeliveryState, Trigger};
 use crate::domain::id::DeliveryId;
@@ -14,7 +14,7 @@ use crate::domain::query::DeliveryFilter;
 
 /// `GET /v1/deliveries`.
 pub(super) async fn list(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     auth::require(&room, &request, Scope::Read)?;
@@ -35,7 +35,7 @@ pub(super) async fn list(
 
 /// `GET /v1/deliveries/{id}`.
 pub(super) async fn one(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
@@ -46,7 +46,7 @@ pub(super) async fn one(
 
 /// `POST /v1/deliveries/{id}/retry`: due now, whatever its schedule says, and though it had ended.
 pub(super) async fn retry(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
@@ -67,7 +67,7 @@ pub(super) async fn retry(
 
 /// `POST /v1/deliveries/{id}/cancel`: no further attempts.
 pub(super) async fn cancel(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::auth;
 use super::problem::Problem;
-use super::room::Room;
+use super::room::{Current, Room};
 use crate::clock::Time;
 use crate::config::Scope;
 use crate::domain::destination::Destination;
@@ -16,7 +16,7 @@ use crate::store::Ended;
 
 /// `GET /v1/destinations`.
 pub(super) async fn list(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     #[derive(Serialize)]
@@ -33,7 +33,7 @@ pub(super) async fn list(
 
 /// `GET /v1/destinations/{name}`.
 pub(super) async fn one(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
     name: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
@@ -44,7 +44,7 @@ pub(super) async fn one(
 
 /// `POST /v1/destinations/{name}/pause`: what is due waits; attempts under way end.
 pub(super) async fn pause(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
     name: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
@@ -56,7 +56,7 @@ pub(super) async fn pause(
 
 /// `POST /v1/destinations/{name}/resume`.
 pub(super) async fn resume(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
     name: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {

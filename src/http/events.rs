@@ -8,7 +8,7 @@ use super::follow::{self, Follower};
 use super::page::{self, List};
 use super::params::{self, Params, not_allowed};
 use super::problem::{Code, Problem};
-use super::room::Room;
+use super::room::{Current, Room};
 use crate::config::Scope;
 use crate::domain::delivery::Delivery;
 use crate::domain::event::Event;
@@ -20,7 +20,7 @@ use crate::domain::words::{SEARCH_MAX, Search};
 
 /// `GET /v1/events`, and with `wait` as soon as there is one.
 pub(super) async fn list(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     auth::require(&room, &request, Scope::Read)?;
@@ -47,7 +47,7 @@ pub(super) async fn list(
 
 /// `GET /v1/events/{id}`.
 pub(super) async fn one(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::auth;
 use super::problem::Problem;
-use super::room::Room;
+use super::room::Current;
 use crate::config::Scope;
 
 /// A worker that has not begun a round for so long has stalled: it rests 5 s at the most.
@@ -42,7 +42,7 @@ pub(super) async fn alive() -> HttpResponse {
 }
 
 /// `GET /readyz`: the store takes writes, and callbox is not stopping.
-pub(super) async fn ready(room: web::Data<Room>) -> HttpResponse {
+pub(super) async fn ready(room: Current) -> HttpResponse {
     if !room.health.is_stopping() && room.store.ready().await.is_ok() {
         return HttpResponse::Ok().content_type("text/plain").body("ready\n");
     }
@@ -51,7 +51,7 @@ pub(super) async fn ready(room: web::Data<Room>) -> HttpResponse {
 
 /// `GET /health`: every component, with its reason; 503 when one is ill. For alerts, never for balancers.
 pub(super) async fn whole(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     auth::require(&room, &request, Scope::Read)?;

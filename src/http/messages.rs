@@ -1,20 +1,20 @@
 //! `/v1/messages`: where messages stand, and the whole story of one.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 
 use super::auth;
 use super::page::{self, List};
 use super::params::{self, Params};
 use super::path;
 use super::problem::Problem;
-use super::room::Room;
+use super::room::Current;
 use super::told::{MessageTold, StoryTold};
 use crate::config::Scope;
 use crate::domain::query::{MessageFilter, Page};
 
 /// `GET /v1/messages`, the latest to be heard of for the first time at the beginning.
 pub(super) async fn list(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     auth::require(&room, &request, Scope::Read)?;
@@ -44,7 +44,7 @@ pub(super) async fn list(
 
 /// `GET /v1/messages/{source}/{message_id}`; the id is percent-encoded, for ids hold `/`, `+` and `@`.
 pub(super) async fn one(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     auth::require(&room, &request, Scope::Read)?;

@@ -1,6 +1,6 @@
 //! `/metrics`: what Prometheus reads. Labels are names from the configuration and words of ours, so their number is bounded.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -10,7 +10,7 @@ use prometheus_client::registry::Registry;
 
 use super::auth;
 use super::problem::{Code, Problem};
-use super::room::Room;
+use super::room::{Current, Room};
 use crate::config::Scope;
 use crate::domain::drift::Kind;
 
@@ -59,7 +59,7 @@ struct Build {
 
 /// `GET /metrics`: made at each look from what the store and the worker know.
 pub(super) async fn all(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     auth::require(&room, &request, Scope::Read)?;

@@ -18,6 +18,7 @@ mod page;
 mod params;
 mod path;
 mod problem;
+mod reload;
 mod reprocess;
 mod room;
 mod routes;
@@ -29,5 +30,6 @@ mod told;
 mod trial;
 
 pub use health::Health;
-pub use room::Room;
+pub use reload::{Reload, Reloaded};
+pub use room::{Room, Rooms};
 pub use server::{Listeners, serve};

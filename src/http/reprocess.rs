@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::auth;
 use super::params::Params;
 use super::problem::{Code, Problem};
-use super::room::Room;
+use super::room::Current;
 use crate::config::Scope;
 use crate::domain::callback::CallbackOutcome;
 use crate::domain::difference::{self, Difference};
@@ -17,7 +17,7 @@ use crate::store::{Reread, Revision, StoreError, StoredCallback};
 
 /// `POST /v1/callbacks/{id}/reprocess`; with `?dry_run=true` it says what would become of it, and changes nothing.
 pub(super) async fn reprocess(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {

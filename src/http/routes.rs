@@ -11,7 +11,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource, Route};
 use super::problem::{Code, Problem};
 use super::{
     callbacks, conversations, deliveries, destinations, events, health, inbound, messages, metrics,
-    reprocess, sources, stream, trial,
+    reload, reprocess, sources, stream, trial,
 };
 
 /// The vendors' listener. Whatever else comes to it is a push, or was meant to be one: the source is found without a pattern.
@@ -48,6 +48,7 @@ pub(super) fn api(config: &mut ServiceConfig) {
         .service(at("/v1/destinations/{name}/test", web::get().to(trial::test)))
         .service(deed("/v1/destinations/{name}/pause", web::post().to(destinations::pause)))
         .service(deed("/v1/destinations/{name}/resume", web::post().to(destinations::resume)))
+        .service(deed("/v1/reload", web::post().to(reload::reload)))
         .service(at("/v1/sources", web::get().to(sources::list)))
         .service(at("/v1/sources/{name}", web::get().to(sources::one)))
         .default_service(web::to(nothing));

@@ -12,7 +12,7 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, HttpServer, web};
 use tokio_util::sync::CancellationToken;
 
-use super::room::Room;
+use super::room::Rooms;
 use super::routes;
 
 /// How long a head may take.
@@ -61,12 +61,12 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// Serves both until `stop`, then ends what was started, within ten seconds; `hurry` cuts that short.
 pub async fn serve(
     listeners: Listeners,
-    room: Arc<Room>,
+    rooms: Arc<Rooms>,
     stop: CancellationToken,
     hurry: CancellationToken,
 ) -> io::Result<()> {
-    let room = web::Data::from(room);
-    let shared = room.clone();
+    let rooms = web::Data::from(rooms);
+    let shared = rooms.clone();
     let vendors = HttpServer::new(move || {
         App::new().app_data(shared.clone()).wrap(from_fn(take_leave)).configure(routes::vendors)
     })
@@ -77,7 +77,7 @@ pub async fn serve(
     .listen(listeners.vendors)?
     .run();
     let api = HttpServer::new(move || {
-        App::new().app_data(room.clone()).wrap(from_fn(take_leave)).configure(routes::api)
+        App::new().app_data(rooms.clone()).wrap(from_fn(take_leave)).configure(routes::api)
     })
     .workers(1)
     .client_request_timeout(HEAD_TIME)
@@ -107,9 +107,9 @@ async fn take_leave(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    let room = request.app_data::<web::Data<Room>>().cloned();
+    let rooms = request.app_data::<web::Data<Rooms>>().cloned();
     let mut response = next.call(request).await?;
-    if room.is_some_and(|room| room.health.is_stopping()) {
+    if rooms.is_some_and(|rooms| rooms.now().health.is_stopping()) {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     Ok(response)

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::auth;
 use super::problem::Problem;
-use super::room::Room;
+use super::room::{Current, Room};
 use super::strangers::Stranger;
 use crate::clock::Time;
 use crate::config::Scope;
@@ -18,7 +18,7 @@ use crate::domain::source::Source;
 
 /// `GET /v1/sources`, with the requests that came to no source.
 pub(super) async fn list(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     #[derive(Serialize)]
@@ -43,7 +43,7 @@ pub(super) async fn list(
 
 /// `GET /v1/sources/{name}`.
 pub(super) async fn one(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
     name: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {

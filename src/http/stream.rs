@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
@@ -15,7 +15,7 @@ use super::follow::Follower;
 use super::page::{self, List};
 use super::params::Params;
 use super::problem::{Code, Problem};
-use super::room::Room;
+use super::room::{Current, Room};
 use crate::config::Scope;
 use crate::domain::event::Event;
 use crate::domain::query::{EventFilter, Order, PageRequest, Place};
@@ -38,7 +38,7 @@ const GREETING: &str = "retry: 2000\n\n";
 
 /// `GET /v1/events/stream`: from now on, or from `Last-Event-ID` or `cursor`.
 pub(super) async fn open(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     auth::require(&room, &request, Scope::Read)?;
@@ -82,7 +82,7 @@ async fn newest(room: &Room) -> Result<Option<Place>, StoreError> {
 }
 
 /// Writes down for one reader what happens, until it goes, stalls, or callbox stops.
-async fn feed(room: web::Data<Room>, mut follower: Follower, pieces: mpsc::Sender<Bytes>) {
+async fn feed(room: Current, mut follower: Follower, pieces: mpsc::Sender<Bytes>) {
     loop {
         let found = tokio::select! {
             () = pieces.closed() => return,

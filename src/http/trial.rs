@@ -7,7 +7,7 @@ use super::auth;
 use super::destinations::find;
 use super::params::Params;
 use super::problem::{Code, Problem};
-use super::room::Room;
+use super::room::Current;
 use crate::config::Scope;
 use crate::domain::id::EventId;
 use crate::domain::name::Name;
@@ -18,7 +18,7 @@ const EVENT: &str = "the id of an event: evt_ and 26 characters";
 
 /// `GET /v1/destinations/{name}/test?event=evt_…`: tries everything out, and sends nothing.
 pub(super) async fn test(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
     name: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {

@@ -24,6 +24,7 @@ mod operate;
 mod paging;
 mod receive;
 mod refuse;
+mod reload;
 mod replay;
 mod reprocess;
 mod retention;
