@@ -1,6 +1,7 @@
 //! The only place that knows who needs whom: a configuration becomes a running callbox.
 
 mod reload;
+mod upkeep;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,9 +12,10 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 pub use self::reload::{NotReloaded, Reloading};
+use self::upkeep::{Upkeep, all_ended};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, StoreSettings};
-use crate::delivery::{DeliveryWorker, Destinations, Tending};
+use crate::delivery::{DeliveryWorker, Destinations, Replaying, Tending};
 use crate::domain::id::IdMaker;
 use crate::http::{self, Health, Listeners, Room, Rooms};
 use crate::random::Random;
@@ -30,9 +32,6 @@ const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Reloads that may be asked for at a time; who comes later waits.
 const RELOADS_MAX: usize = 4;
-
-/// How often the free space is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Time and chance: the machine's, or a test's.
 #[derive(Debug)]
@@ -67,9 +66,7 @@ pub struct App {
     rooms: Arc<Rooms>,
     reloading: Option<Reloading>,
     worker: DeliveryWorker,
-    retention: Retention,
-    indexing: Indexing,
-    tending: Tending,
+    upkeep: Upkeep,
     store: Arc<dyn Store>,
     health: Arc<Health>,
     clock: Arc<dyn Clock>,
@@ -106,6 +103,14 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
         Arc::clone(&clock),
         Arc::clone(&wake),
     );
+    let replays = Arc::new(Notify::new());
+    let replaying = Replaying::new(
+        Arc::clone(&store),
+        Arc::clone(&board),
+        Arc::clone(&ids),
+        Arc::clone(&clock),
+        (Arc::clone(&wake), Arc::clone(&replays)),
+    );
     let receiver = Receiver {
         store: Arc::clone(&store),
         destinations: config.destinations.clone().into(),
@@ -121,8 +126,15 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
     let retention = Retention::new(Arc::clone(&store), Arc::clone(&clock), config.store.retention);
     let health = Arc::new(Health::default());
     let (reloads, asked) = mpsc::channel(RELOADS_MAX);
-    let (shared, at) = (Arc::clone(&board), Arc::clone(&clock));
-    let room = Room::new(Arc::new(config), receiver, shared, at, Arc::clone(&health), reloads);
+    let room = Room::new(
+        Arc::new(config),
+        receiver,
+        Arc::clone(&board),
+        Arc::clone(&clock),
+        Arc::clone(&health),
+        replays,
+        reloads,
+    );
     let rooms = Arc::new(Rooms::new(room));
     let reloading = Reloading {
         rooms: Arc::clone(&rooms),
@@ -131,18 +143,9 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
         clock: Arc::clone(&clock),
         asked,
     };
-    Ok(App {
-        listeners,
-        rooms,
-        reloading: Some(reloading),
-        worker,
-        retention,
-        tending,
-        indexing,
-        store,
-        health,
-        clock,
-    })
+    let upkeep = Upkeep { retention, indexing, tending, replaying };
+    let reloading = Some(reloading);
+    Ok(App { listeners, rooms, reloading, worker, upkeep, store, health, clock })
 }
 
 fn open_store(
@@ -157,19 +160,6 @@ fn open_store(
 #[derive(Debug, thiserror::Error)]
 #[error("the disk failed under the store ({0}): look at the disk, then start again")]
 pub struct DiskFailed(String);
-
-/// Looks every second how much of the disk is free.
-async fn watch_disk(store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: CancellationToken) {
-    while !stop.is_cancelled() {
-        if let Err(error) = store.look_at_disk().await {
-            tracing::debug!(%error, "nobody had time to look how much of the disk is free");
-        }
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = clock.sleep(LOOK_EVERY) => {}
-        }
-    }
-}
 
 impl App {
     /// Where vendors push.
@@ -194,16 +184,11 @@ impl App {
     /// `hurry` cuts the waiting short; nothing that was acknowledged depends on it.
     pub async fn run_until(self, stop: CancellationToken, hurry: CancellationToken) -> Result<()> {
         drop(self.reloading); // if nobody took it over, nobody reloads
-        let Self { listeners, rooms, worker, retention, tending, indexing, store, health, clock, .. } =
-            self;
+        let Self { listeners, rooms, worker, upkeep, store, health, clock, .. } = self;
         let (stop_delivering, stop_accepting) =
             (CancellationToken::new(), CancellationToken::new());
         let mut worker = tokio::spawn(worker.run(stop_delivering.clone(), ATTEMPTS_GRACE));
-        let mut retention = tokio::spawn(retention.run(stop_delivering.clone()));
-        let mut indexing = tokio::spawn(indexing.run(stop_delivering.clone()));
-        let mut tending = tokio::spawn(tending.run(stop_delivering.clone()));
-        let watch = watch_disk(Arc::clone(&store), Arc::clone(&clock), stop_delivering.clone());
-        let mut watch = tokio::spawn(watch);
+        let mut upkeep = upkeep.start(&store, &clock, &stop_delivering);
         let serving = http::serve(listeners, rooms, stop_accepting.clone(), hurry.clone());
         let ending = async {
             let failed = tokio::select! {
@@ -212,11 +197,8 @@ impl App {
             };
             health.stop();
             stop_delivering.cancel();
-            let in_order = async {
-                let upkeep =
-                    async { tokio::join!(&mut retention, &mut tending, &mut indexing, &mut watch) };
-                tokio::join!(&mut worker, upkeep, clock.sleep(FAREWELL))
-            };
+            let in_order =
+                async { tokio::join!(&mut worker, all_ended(&mut upkeep), clock.sleep(FAREWELL)) };
             let ended = tokio::select! {
                 _ = in_order, if failed.is_none() => true,
                 () = hurry.cancelled() => false,
@@ -224,10 +206,7 @@ impl App {
             };
             if !ended {
                 worker.abort();
-                retention.abort();
-                indexing.abort();
-                tending.abort();
-                watch.abort();
+                upkeep.abort_all();
             }
             stop_accepting.cancel();
             failed

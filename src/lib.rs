@@ -4,6 +4,8 @@
 
 pub mod cli;
 
+pub mod embedded;
+
 pub mod app;
 
 pub mod http;

@@ -22,6 +22,7 @@ use source::Source;
 /// From left to right: a room uses only rooms of a later group, and itself.
 const LAYERS: &[&[&str]] = &[
     &["cli"],
+    &["embedded"],
     &["app"],
     &["http"],
     &["receive", "delivery", "replay"],

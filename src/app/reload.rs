@@ -11,7 +11,10 @@ use crate::http::{Reload, Reloaded, Rooms};
 use crate::store::{Store, StoreError};
 
 /// What takes another configuration over.
-#[expect(missing_debug_implementations, reason = "it holds stores, clocks and secrets; nobody prints it")]
+#[expect(
+    missing_debug_implementations,
+    reason = "it holds stores, clocks and secrets; nobody prints it"
+)]
 pub struct Reloading {
     pub(super) rooms: Arc<Rooms>,
     pub(super) board: Arc<Destinations>,

@@ -66,11 +66,16 @@ async fn reload(mut reloading: Reloading, mut hangup: Signal, path: PathBuf) {
             Ok(Reloaded { sources, destinations, keys, needs_restart }) => {
                 tracing::info!(sources, destinations, keys, "the configuration was taken over");
                 for key in needs_restart {
-                    tracing::warn!(key, "the configuration has another value, which waits for the next start");
+                    tracing::warn!(
+                        key,
+                        "the configuration has another value, which waits for the next start"
+                    );
                 }
             }
             Err(why) => {
-                tracing::error!("the configuration was not taken over, what ran so far runs on: {why}");
+                tracing::error!(
+                    "the configuration was not taken over, what ran so far runs on: {why}"
+                );
             }
         }
         if let Some(asked) = asked {

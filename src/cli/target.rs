@@ -60,11 +60,22 @@ impl ApiArgs {
     }
 }
 
+/// The server that a replay talks to.
+#[derive(Debug)]
+pub(super) struct Target {
+    /// Its addresses.
+    pub(super) addresses: Addresses,
+    /// What is known of its sources.
+    pub(super) routes: Routes,
+    /// Whether somebody said where it is asked, by an option or by its configuration.
+    pub(super) api_is_named: bool,
+}
+
 impl TargetArgs {
-    /// The server's addresses, and what is known of its sources.
+    /// The server's addresses, and what is known of its sources. A `plain` one is no callbox: what it is sent goes to its URL itself.
     ///
     /// The default configuration counts only for the server that it is about: `--to` may name another one, of which nothing is known.
-    pub(super) fn target(&self) -> anyhow::Result<(Addresses, Routes)> {
+    pub(super) fn target(&self, plain: bool) -> anyhow::Result<Target> {
         let config = match (&self.config, &self.to) {
             (Some(path), _) => Some(Config::load(path)?),
             (None, None) => Some(
@@ -75,7 +86,7 @@ impl TargetArgs {
                 Config::load(Path::new(DEFAULT_CONFIG)).ok().filter(|config| is_at(config, to))
             }
         };
-        let push = match (&self.to, &config) {
+        let mut push = match (&self.to, &config) {
             (Some(to), _) => to.clone(),
             (None, Some(config)) => at(config.server.listen)?,
             (None, None) => anyhow::bail!("no server to send to"),
@@ -85,10 +96,26 @@ impl TargetArgs {
             (None, Some(config)) => at(config.api.listen)?,
             (None, None) => beside(&push),
         };
+        let api_is_named = self.api.is_some() || config.is_some();
         let key = self.key.as_deref().map(secret).transpose()?;
-        let routes = config.map_or(Routes::AsRecorded, |config| configured(config, &push));
-        Ok((Addresses { push, api, key }, routes))
+        let routes = match config {
+            _ if plain && (push.path() != "/" || push.query().is_some()) => exactly(&mut push),
+            Some(config) => configured(config, &push),
+            None => Routes::AsRecorded { called: push.as_str().trim_end_matches('/').to_owned() },
+        };
+        Ok(Target { addresses: Addresses { push, api, key }, routes, api_is_named })
     }
+}
+
+/// Takes path and query off the URL: everything is sent to them.
+fn exactly(push: &mut Url) -> Routes {
+    let query = push.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let target = format!("{}{query}", push.path());
+    // The braces of placeholders are percent-encoded in a URL.
+    let target = target.replace("%7B", "{").replace("%7D", "}");
+    push.set_path("");
+    push.set_query(None);
+    Routes::Exactly { target }
 }
 
 /// The routes of a server that is configured so, and is sent to at `push`.

@@ -90,6 +90,7 @@ impl Courier {
             delivery: claimed.id,
             event: claimed.event.id,
             attempt: claimed.number,
+            replay: claimed.replay,
             content_type,
             body,
         })

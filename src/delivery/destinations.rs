@@ -189,7 +189,8 @@ impl Lane {
         let condition = match known {
             Some(known) => {
                 let was = &known.destination;
-                if was.url != destination.url || was.max_concurrency != destination.max_concurrency {
+                if was.url != destination.url || was.max_concurrency != destination.max_concurrency
+                {
                     let mut condition = known.condition.lock();
                     (condition.breaker, condition.held_until) = (breaker, Duration::ZERO);
                 }

@@ -5,6 +5,7 @@ pub mod connector;
 pub mod destinations;
 pub mod failure;
 mod latest;
+pub mod replaying;
 pub mod sender;
 pub mod signing;
 mod steady;
@@ -12,5 +13,6 @@ pub mod tending;
 pub mod worker;
 
 pub use destinations::{Destinations, Standing};
+pub use replaying::Replaying;
 pub use tending::Tending;
 pub use worker::{DeliveryWorker, Round};

@@ -16,7 +16,7 @@ use crate::clock::Time;
 use crate::domain::address::{AddressGuard, literal_address};
 use crate::domain::delivery::Outcome;
 use crate::domain::destination::Destination;
-use crate::domain::id::{DeliveryId, EventId};
+use crate::domain::id::{DeliveryId, EventId, ReplayId};
 use crate::domain::retry::parse_retry_after;
 
 /// The most bytes of a response's body that are read. If there are more, the connection is dropped rather than drained.
@@ -61,6 +61,8 @@ pub struct Parcel {
     pub event: EventId,
     /// 1 for the first attempt.
     pub attempt: u32,
+    /// The replay that made the delivery, if one did.
+    pub replay: Option<ReplayId>,
     /// The body's content type, where it is known.
     pub content_type: Option<String>,
     /// The body, the same on every attempt.
@@ -149,6 +151,7 @@ impl Sender {
             ("webhook-timestamp", Some(timestamp)),
             ("webhook-signature", signature),
             ("webhook-attempt", Some(parcel.attempt.to_string())),
+            ("webhook-replay", parcel.replay.map(|replay| replay.to_string())),
             ("callbox-delivery", Some(parcel.delivery.to_string())),
             (CONTENT_TYPE.as_str(), parcel.content_type.clone()),
         ];

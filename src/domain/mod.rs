@@ -20,6 +20,7 @@ pub mod message;
 pub mod message_part;
 pub mod name;
 pub mod query;
+pub mod replay;
 pub mod reread;
 pub mod retry;
 pub mod secret;

@@ -1,5 +1,7 @@
 //! What can be asked of the store: filters, pages, and the places between them.
 
+use serde::{Deserialize, Serialize};
+
 use super::callback::CallbackOutcome;
 use super::delivery::DeliveryState;
 use super::event::{Channel, Direction};
@@ -56,37 +58,53 @@ pub struct Page<T> {
 }
 
 /// Which events are wanted; what is absent is not asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct EventFilter {
     /// Globs over types; one must match.
+    #[serde(rename = "type", skip_serializing_if = "Vec::is_empty")]
     pub types: Vec<Glob>,
     /// The source; one must match.
+    #[serde(rename = "source", skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Name>,
     /// The vendor's code.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub vendor: Option<String>,
     /// The channel.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub channel: Option<Channel>,
     /// The direction.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
     /// The vendor's id of the message.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub message_id: Option<String>,
     /// The sender's own id of the message.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub client_ref: Option<String>,
     /// The conversation.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation: Option<String>,
     /// A phone number on either side; digits alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
     /// Words that it has to have.
+    #[serde(rename = "q", skip_serializing_if = "Option::is_none")]
     pub words: Option<Search>,
     /// The rung that the event itself reported.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
     /// Received at or after this.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
     /// Received before this.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Time>,
     /// Happened at or after this, by the vendor.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub occurred_since: Option<Time>,
     /// Happened before this, by the vendor.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub occurred_until: Option<Time>,
 }
 

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use icu_normalizer::DecomposingNormalizerBorrowed;
 use icu_normalizer::properties::CanonicalCombiningClassMapBorrowed;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::event::Data;
@@ -112,6 +113,21 @@ impl Words {
 /// What is searched for: every part of it has to be found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Search(Vec<Run>);
+
+/// A search is kept as its folded words, which fold to themselves.
+impl Serialize for Search {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let words: Vec<&str> = self.0.iter().map(|run| run.letters.as_str()).collect();
+        serializer.serialize_str(&words.join(" "))
+    }
+}
+
+impl<'de> Deserialize<'de> for Search {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("a search without words"))
+    }
+}
 
 impl Search {
     /// What somebody typed; `None` if there is no letter and no digit in it. Nothing in it means anything but itself.

@@ -36,10 +36,7 @@ const PROOFS: [&str; 9] = [
 ];
 
 /// `GET /v1/callbacks`.
-pub(super) async fn list(
-    room: Current,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
+pub(super) async fn list(room: Current, request: HttpRequest) -> Result<HttpResponse, Problem> {
     auth::require(&room, &request, Scope::Read)?;
     let mut params = Params::read(request.query_string())?;
     let outcomes: Vec<_> =

@@ -12,10 +12,7 @@ use crate::config::Scope;
 use crate::domain::query::Order;
 
 /// `GET /v1/conversations/{source}/{id}`, oldest first unless told otherwise; the id percent-encoded.
-pub(super) async fn one(
-    room: Current,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
+pub(super) async fn one(room: Current, request: HttpRequest) -> Result<HttpResponse, Problem> {
     auth::require(&room, &request, Scope::Read)?;
     let mut params = Params::read(request.query_string())?;
     let page = page::request_from(Order::Ascending, &mut params, List::Conversation, &room.key)?;

@@ -13,10 +13,7 @@ use crate::domain::id::DeliveryId;
 use crate::domain::query::DeliveryFilter;
 
 /// `GET /v1/deliveries`.
-pub(super) async fn list(
-    room: Current,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
+pub(super) async fn list(room: Current, request: HttpRequest) -> Result<HttpResponse, Problem> {
     auth::require(&room, &request, Scope::Read)?;
     let mut params = Params::read(request.query_string())?;
     let states: Vec<_> = DeliveryState::ALL.iter().map(|state| (state.as_str(), *state)).collect();

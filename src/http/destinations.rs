@@ -15,10 +15,7 @@ use crate::domain::name::Name;
 use crate::store::Ended;
 
 /// `GET /v1/destinations`.
-pub(super) async fn list(
-    room: Current,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
+pub(super) async fn list(room: Current, request: HttpRequest) -> Result<HttpResponse, Problem> {
     #[derive(Serialize)]
     struct Body<'a> {
         data: Vec<Shown<'a>>,

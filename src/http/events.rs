@@ -19,10 +19,7 @@ use crate::domain::query::{EventFilter, Order};
 use crate::domain::words::{SEARCH_MAX, Search};
 
 /// `GET /v1/events`, and with `wait` as soon as there is one.
-pub(super) async fn list(
-    room: Current,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
+pub(super) async fn list(room: Current, request: HttpRequest) -> Result<HttpResponse, Problem> {
     auth::require(&room, &request, Scope::Read)?;
     let mut params = Params::read(request.query_string())?;
     let filter = filter(&mut params)?;

@@ -50,10 +50,7 @@ pub(super) async fn ready(room: Current) -> HttpResponse {
 }
 
 /// `GET /health`: every component, with its reason; 503 when one is ill. For alerts, never for balancers.
-pub(super) async fn whole(
-    room: Current,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
+pub(super) async fn whole(room: Current, request: HttpRequest) -> Result<HttpResponse, Problem> {
     auth::require(&room, &request, Scope::Read)?;
     let store = match (room.store.damage(), room.store.ready().await) {
         (Some(damage), _) => Component::ill(format!("the database is damaged: {damage}")),

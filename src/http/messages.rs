@@ -13,10 +13,7 @@ use crate::config::Scope;
 use crate::domain::query::{MessageFilter, Page};
 
 /// `GET /v1/messages`, the latest to be heard of for the first time at the beginning.
-pub(super) async fn list(
-    room: Current,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
+pub(super) async fn list(room: Current, request: HttpRequest) -> Result<HttpResponse, Problem> {
     auth::require(&room, &request, Scope::Read)?;
     let mut params = Params::read(request.query_string())?;
     let stuck_for = params.duration("stuck_for")?;
@@ -43,10 +40,7 @@ pub(super) async fn list(
 }
 
 /// `GET /v1/messages/{source}/{message_id}`; the id is percent-encoded, for ids hold `/`, `+` and `@`.
-pub(super) async fn one(
-    room: Current,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
+pub(super) async fn one(room: Current, request: HttpRequest) -> Result<HttpResponse, Problem> {
     auth::require(&room, &request, Scope::Read)?;
     let mut params = Params::read(request.query_string())?;
     let instance = params.text("instance")?;

@@ -58,10 +58,7 @@ struct Build {
 }
 
 /// `GET /metrics`: made at each look from what the store and the worker know.
-pub(super) async fn all(
-    room: Current,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
+pub(super) async fn all(room: Current, request: HttpRequest) -> Result<HttpResponse, Problem> {
     auth::require(&room, &request, Scope::Read)?;
     let mut registry = Registry::with_prefix("callbox");
     whole(&room, &mut registry);

@@ -19,6 +19,7 @@ mod params;
 mod path;
 mod problem;
 mod reload;
+mod replays;
 mod reprocess;
 mod room;
 mod routes;

@@ -25,6 +25,8 @@ pub(super) enum List {
     Deliveries,
     /// Messages.
     Messages,
+    /// Replays.
+    Replays,
     /// The events of one conversation.
     Conversation,
 }
@@ -36,6 +38,7 @@ impl List {
             Self::Callbacks => b'c',
             Self::Deliveries => b'd',
             Self::Messages => b'm',
+            Self::Replays => b'r',
             Self::Conversation => b'v',
         }
     }

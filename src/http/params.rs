@@ -28,6 +28,11 @@ impl Params {
         Ok(Self { pairs, known: Vec::new() })
     }
 
+    /// Parameters that stand elsewhere than in a query.
+    pub(super) fn of(pairs: Vec<(String, String)>) -> Self {
+        Self { pairs, known: Vec::new() }
+    }
+
     /// All values of a parameter that may be repeated, in order.
     pub(super) fn all(&mut self, name: &'static str) -> Vec<String> {
         self.known.push(name);

@@ -33,8 +33,6 @@ pub(super) async fn reload(room: Current, request: HttpRequest) -> Result<HttpRe
     room.reloads.send(tell).await.map_err(|_| no_file())?;
     match told.await.map_err(|_| no_file())? {
         Ok(reloaded) => Ok(HttpResponse::Ok().json(reloaded)),
-        Err(why) => {
-            Err(Problem::new(Code::Conflict, format!("{why}\nwhat ran so far runs on")))
-        }
+        Err(why) => Err(Problem::new(Code::Conflict, format!("{why}\nwhat ran so far runs on"))),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use actix_web::{FromRequest, HttpRequest, dev, web};
 use arc_swap::ArcSwap;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::body::InFlight;
 use super::follow::Gallery;
@@ -45,6 +45,8 @@ pub struct Room {
     pub health: Arc<Health>,
     /// Where it is asked for that the configuration be read again.
     pub(super) reloads: mpsc::Sender<Reload>,
+    /// Rouses what carries replays out.
+    pub replays: Arc<Notify>,
     /// Bytes of bodies in flight.
     pub(super) in_flight: InFlight,
     /// Requests to no source.
@@ -62,6 +64,7 @@ impl Room {
         board: Arc<Destinations>,
         clock: Arc<dyn Clock>,
         health: Arc<Health>,
+        replays: Arc<Notify>,
         reloads: mpsc::Sender<Reload>,
     ) -> Self {
         let store = Arc::clone(&receiver.store);
@@ -78,6 +81,7 @@ impl Room {
             key,
             health,
             reloads,
+            replays,
             in_flight,
             strangers,
             gallery,
@@ -97,6 +101,7 @@ impl Room {
             clock: Arc::clone(&self.clock),
             key: self.key,
             health: Arc::clone(&self.health),
+            replays: Arc::clone(&self.replays),
             reloads: self.reloads.clone(),
             in_flight: self.in_flight.clone(),
             strangers: Arc::clone(&self.strangers),
@@ -151,8 +156,10 @@ impl FromRequest for Current {
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
         let rooms = request.app_data::<web::Data<Rooms>>();
-        ready(rooms.map(|rooms| Self(rooms.now())).ok_or_else(|| {
-            Problem::new(Code::Unavailable, "callbox is not set up to answer")
-        }))
+        ready(
+            rooms
+                .map(|rooms| Self(rooms.now()))
+                .ok_or_else(|| Problem::new(Code::Unavailable, "callbox is not set up to answer")),
+        )
     }
 }

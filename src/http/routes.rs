@@ -11,7 +11,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource, Route};
 use super::problem::{Code, Problem};
 use super::{
     callbacks, conversations, deliveries, destinations, events, health, inbound, messages, metrics,
-    reload, reprocess, sources, stream, trial,
+    reload, replays, reprocess, sources, stream, trial,
 };
 
 /// The vendors' listener. Whatever else comes to it is a push, or was meant to be one: the source is found without a pattern.
@@ -49,6 +49,14 @@ pub(super) fn api(config: &mut ServiceConfig) {
         .service(deed("/v1/destinations/{name}/pause", web::post().to(destinations::pause)))
         .service(deed("/v1/destinations/{name}/resume", web::post().to(destinations::resume)))
         .service(deed("/v1/reload", web::post().to(reload::reload)))
+        .service(deed("/v1/events/{id}/replay", web::post().to(replays::one_event)))
+        .service(asked_or_done(
+            "/v1/replays",
+            web::get().to(replays::list),
+            web::post().to(replays::begin),
+        ))
+        .service(at("/v1/replays/{id}", web::get().to(replays::one)))
+        .service(deed("/v1/replays/{id}/cancel", web::post().to(replays::cancel)))
         .service(at("/v1/sources", web::get().to(sources::list)))
         .service(at("/v1/sources/{name}", web::get().to(sources::one)))
         .default_service(web::to(nothing));
@@ -64,6 +72,12 @@ fn at(path: &str, route: Route) -> impl HttpServiceFactory + use<> {
 fn deed(path: &str, route: Route) -> Resource {
     let wrong = web::to(async |request: HttpRequest| wrong_method(&request, "POST"));
     web::resource(path).route(route).default_service(wrong)
+}
+
+/// A path that is asked, and where something is done.
+fn asked_or_done(path: &str, asked: Route, done: Route) -> impl HttpServiceFactory + use<> {
+    let wrong = web::to(async |request: HttpRequest| wrong_method(&request, "GET, HEAD, POST"));
+    web::resource(path).route(asked).route(done).default_service(wrong).wrap(from_fn(head_as_get))
 }
 
 /// A `HEAD` is answered like a `GET`; the server leaves the body out.

@@ -17,10 +17,7 @@ use crate::domain::name::Name;
 use crate::domain::source::Source;
 
 /// `GET /v1/sources`, with the requests that came to no source.
-pub(super) async fn list(
-    room: Current,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
+pub(super) async fn list(room: Current, request: HttpRequest) -> Result<HttpResponse, Problem> {
     #[derive(Serialize)]
     struct Body<'a> {
         data: Vec<Shown<'a>>,

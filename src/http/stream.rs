@@ -37,10 +37,7 @@ const PIECES_MAX: usize = 1;
 const GREETING: &str = "retry: 2000\n\n";
 
 /// `GET /v1/events/stream`: from now on, or from `Last-Event-ID` or `cursor`.
-pub(super) async fn open(
-    room: Current,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
+pub(super) async fn open(room: Current, request: HttpRequest) -> Result<HttpResponse, Problem> {
     auth::require(&room, &request, Scope::Read)?;
     let mut params = Params::read(request.query_string())?;
     let filter = events::filter(&mut params)?;

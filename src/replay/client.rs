@@ -105,6 +105,23 @@ impl Client {
         receive(url, request).await.map(drop)
     }
 
+    /// Whether a callbox answers questions where this client asks.
+    pub async fn is_callbox(&self) -> bool {
+        let asked = self.ask("/openapi.json").await;
+        let is_ours = |title: &str| title.to_ascii_lowercase().contains("callbox");
+        let title = |document: &Value| {
+            document.pointer("/info/title").and_then(Value::as_str).is_some_and(is_ours)
+        };
+        match asked {
+            Ok(document) => title(&document),
+            // A callbox without that page still knows what a list is.
+            Err(_) => matches!(
+                self.ask("/v1/events?limit=1").await,
+                Ok(_) | Err(ClientError::Refused { status: 401 | 403, .. })
+            ),
+        }
+    }
+
     /// Sends a recorded request as it is, and says what it was answered.
     pub async fn push(&self, request: &Request) -> Result<Answer, ClientError> {
         let url = at(&self.addresses.push, &request.target)?;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::fixture::{Fixture, FixtureError, find, load};
+use super::find::find;
+use super::fixture::{Fixture, FixtureError, load};
 
 /// The fixtures of one run, with those that they go after.
 #[derive(Debug, Default)]

@@ -9,10 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::request::{Mistake, Request};
+use super::template::{self, Values};
 use crate::vendor;
-
-/// The deepest folder below a given one that is looked into; a link that leads back to its parent ends here.
-const DEPTH_MAX: usize = 16;
 
 /// A recorded callback and what must come of it.
 #[derive(Clone, Debug)]
@@ -33,6 +31,9 @@ pub struct Fixture {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
+    /// Where editors find the words of this file.
+    #[serde(rename = "$schema", skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
     /// The vendor's code, where the folder is not named after the vendor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vendor: Option<String>,
@@ -42,6 +43,12 @@ pub struct Expectation {
     /// How the source has to be configured, in the words of the configuration's `[sources.NAME]`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub source: Map<String, Value>,
+    /// Whether credentials are made anew when it is sent, as `source.auth` asks for them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sign: bool,
+    /// Whether words such as `{{now}}` are filled in: where they stand, unless this is `false`; with `true` an unknown one is a mistake.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template: Option<bool>,
     /// Fixtures of the same folder that have to be sent first, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
@@ -53,10 +60,16 @@ pub struct Expectation {
     pub events: Option<Vec<Value>>,
     /// Why the callback is kept but not read.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub quarantined: Option<String>,
+    pub quarantined: Option<Value>,
     /// The state of the message that the first event is about, once everything is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Value>,
+    /// How the destination has to be configured that `received` speaks of, in the words of `[destinations.NAME]`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub destination: Map<String, Value>,
+    /// What that destination has to get, in order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub received: Option<Vec<Value>>,
 }
 
 /// How it is known that a vendor sends a callback of this form.
@@ -79,6 +92,14 @@ impl Expectation {
     pub fn status(&self) -> Option<u64> {
         self.answer.as_ref()?.get("status")?.as_u64()
     }
+
+    /// Changes everything that is compared.
+    pub fn each_value(&mut self, mut change: impl FnMut(&mut Value)) {
+        let Self { answer, events, message, received, .. } = self;
+        answer.iter_mut().flat_map(Map::values_mut).for_each(&mut change);
+        let lists = [events, received].into_iter().flatten();
+        lists.flat_map(|list| list.iter_mut()).chain(message).for_each(&mut change);
+    }
 }
 
 /// A fixture that could not be loaded.
@@ -95,6 +116,14 @@ pub enum FixtureError {
     /// A file was named that is no fixture.
     #[error("{}: not a fixture, its name does not end in .http", .0.display())]
     NotAFixture(PathBuf),
+    /// A pattern that can't be read.
+    #[error("{}: not a pattern: {reason}", path.display())]
+    Pattern {
+        /// The pattern.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Nothing was found.
     #[error("{}: no fixtures (.http files) in here", .0.display())]
     Empty(PathBuf),
@@ -125,6 +154,17 @@ pub enum FixtureError {
     /// It is to go after itself.
     #[error("{}: `after` leads back to this fixture", .0.display())]
     Circle(PathBuf),
+    /// It has a word between double braces that nobody knows.
+    #[error(
+        "{}: there is no value for `{{{{{word}}}}}`: known are uuid, now and seq; leave `template` out if it is meant as it stands",
+        path.display()
+    )]
+    Word {
+        /// The file.
+        path: PathBuf,
+        /// The word.
+        word: String,
+    },
     /// Nobody knows the vendor.
     #[error(
         "{}: no vendor is called `{vendor}`: name one as \"vendor\" in the .json, or as the folder",
@@ -136,6 +176,45 @@ pub enum FixtureError {
         /// The word.
         vendor: String,
     },
+}
+
+impl Fixture {
+    /// The status that is expected of the answer, if one is named.
+    #[must_use]
+    pub fn status(&self) -> Option<u64> {
+        self.expectation.as_ref()?.status()
+    }
+
+    /// Whether something is filled in when it is sent, so that no two sendings are the same.
+    #[must_use]
+    pub fn is_templated(&self) -> bool {
+        let expectation = self.expectation.as_ref();
+        if expectation.is_some_and(|expectation| expectation.template == Some(false)) {
+            return false;
+        }
+        let Request { target, headers, body, .. } = &self.request;
+        let mut texts = headers.iter().map(|(_, value)| value).chain([target]);
+        template::has_words(body) || texts.any(|text| template::has_words(text.as_bytes()))
+    }
+
+    /// The fixture with every word such as `{{now}}` filled in, in request and expectation.
+    #[must_use]
+    pub fn filled(&self, values: &mut Values<'_>) -> Self {
+        let mut filled = self.clone();
+        if !self.is_templated() {
+            return filled;
+        }
+        let request = &mut filled.request;
+        request.target = values.fill(&request.target);
+        request.body = values.fill_bytes(&request.body);
+        for (_, value) in &mut request.headers {
+            *value = values.fill(value);
+        }
+        if let Some(expectation) = &mut filled.expectation {
+            expectation.each_value(|value| values.fill_json(value));
+        }
+        filled
+    }
 }
 
 impl FixtureError {
@@ -150,24 +229,11 @@ impl FixtureError {
             | Self::Request { path, .. }
             | Self::Expectation { path, .. }
             | Self::Before { path, .. }
+            | Self::Pattern { path, .. }
+            | Self::Word { path, .. }
             | Self::Vendor { path, .. } => path,
         }
     }
-}
-
-/// The fixtures' files at `path`: the `.http` file itself, or those of a folder and everything below it, sorted.
-pub fn find(path: &Path) -> Result<Vec<PathBuf>, FixtureError> {
-    let io = |source| FixtureError::Io { path: path.to_owned(), source };
-    if !fs::metadata(path).map_err(io)?.is_dir() {
-        let fits = is_fixture(path);
-        return fits
-            .then(|| vec![path.to_owned()])
-            .ok_or(FixtureError::NotAFixture(path.to_owned()));
-    }
-    let mut files = Vec::new();
-    collect(path, 0, &mut files)?;
-    files.sort();
-    if files.is_empty() { Err(FixtureError::Empty(path.to_owned())) } else { Ok(files) }
 }
 
 /// The fixture of one `.http` file and the `.json` beside it.
@@ -200,27 +266,16 @@ pub fn parse(
     let Some(vendor) = vendor::find(&code) else {
         return Err(FixtureError::Vendor { path: path.to_owned(), vendor: code });
     };
-    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Fixture { path: path.to_owned(), name, vendor: vendor.code(), request, expectation })
-}
-
-fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), FixtureError> {
-    let io = |source| FixtureError::Io { path: folder.to_owned(), source };
-    for entry in fs::read_dir(folder).map_err(io)? {
-        let path = entry.map_err(io)?.path();
-        if path.is_dir() {
-            if depth < DEPTH_MAX {
-                collect(&path, depth + 1, files)?;
+    if expectation.as_ref().is_some_and(|expectation| expectation.template == Some(true)) {
+        let behind = expected.map(|text| (path.with_extension("json"), text));
+        for (path, bytes) in [(path.to_owned(), &recorded[..])].into_iter().chain(behind) {
+            if let Some(word) = template::unknown_words(bytes).into_iter().next() {
+                return Err(FixtureError::Word { path, word });
             }
-        } else if is_fixture(&path) {
-            files.push(path);
         }
     }
-    Ok(())
-}
-
-fn is_fixture(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending == "http")
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(Fixture { path: path.to_owned(), name, vendor: vendor.code(), request, expectation })
 }
 
 /// The name of the folder that a file stands in.
@@ -262,17 +317,17 @@ mod tests {
     }
 
     #[test]
-    fn folders_are_searched_below_and_in_order() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        assert!(matches!(find(folder.path()), Err(FixtureError::Empty(_))));
-        fs::create_dir(path("wavecell")).unwrap();
-        for name in ["wavecell/b.http", "wavecell/b.json", "a.http", "README.md"] {
-            fs::write(path(name), REQUEST).unwrap();
-        }
-        assert_eq!(find(folder.path()).unwrap(), [path("a.http"), path("wavecell/b.http")]);
-        assert_eq!(find(&path("a.http")).unwrap(), [path("a.http")]);
-        assert!(matches!(find(&path("README.md")), Err(FixtureError::NotAFixture(_))));
-        assert!(matches!(find(&path("gone")), Err(FixtureError::Io { .. })));
+    fn the_schema_for_editors_has_the_same_words() {
+        let error = serde_json::from_str::<Expectation>(r#"{"no-such-word":0}"#).unwrap_err();
+        let error = error.to_string();
+        let known = error.split_once("expected one of").unwrap().1;
+        let mut known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+        let schema = include_str!("../../fixtures/fixture.schema.json");
+        let schema: Value = serde_json::from_str(schema).unwrap();
+        let mut words: Vec<&str> =
+            schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        known.sort_unstable();
+        words.sort_unstable();
+        assert_eq!(known, words);
     }
 }

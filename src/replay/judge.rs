@@ -5,8 +5,10 @@ use sha2::{Digest, Sha256};
 
 use super::client::{Answer, Client, ClientError};
 use super::compare::{ANYTHING, Difference, compare};
+use super::deliveries::Witness;
 use super::fixture::{Expectation, Fixture};
 use super::request::Request;
+use super::words;
 
 /// What a fixture turned out to be.
 #[derive(Debug)]
@@ -21,47 +23,119 @@ pub enum Verdict {
     Failed(String),
 }
 
+/// What is known of the server, and so what can be judged.
+#[derive(Clone, Copy, Debug)]
+pub enum Server<'a> {
+    /// A callbox that can be asked; with a destination of its own, where one was put there.
+    Callbox(Option<&'a Witness>),
+    /// Anything else: it has nothing but its answer.
+    Plain,
+}
+
 /// Sends `request`, which is the fixture's own or one with credentials added, and compares what comes of it.
-pub async fn judge(client: &Client, fixture: &Fixture, request: &Request) -> Verdict {
-    match differences(client, fixture, request).await {
+pub async fn judge(
+    client: &Client,
+    server: Server<'_>,
+    fixture: &Fixture,
+    request: &Request,
+) -> (Verdict, Option<Answer>) {
+    let answer = match client.push(request).await {
+        Ok(answer) => answer,
+        Err(error) => return (Verdict::Failed(error.to_string()), None),
+    };
+    let expected = fixture.expectation.clone().unwrap_or_default();
+    let found = match server {
+        Server::Plain => Ok(compare_status(&expected, &answer)),
+        Server::Callbox(witness) => differences(client, witness, &expected, request, &answer).await,
+    };
+    let verdict = match found {
         Ok(differences) if differences.is_empty() => Verdict::Passed,
         Ok(differences) => Verdict::Differs(differences),
         Err(error) => Verdict::Failed(error.to_string()),
-    }
+    };
+    (verdict, Some(answer))
+}
+
+/// Sends a request that is known already once more, and compares its answer with the first one's.
+pub async fn judge_again(
+    client: &Client,
+    server: Server<'_>,
+    request: &Request,
+    first: &Answer,
+) -> Verdict {
+    let again = match client.push(request).await {
+        Ok(again) => again,
+        Err(error) => return Verdict::Failed(format!("sent once more: {error}")),
+    };
+    let told = |answer: &Answer| {
+        let members = answer.members();
+        let mut told = serde_json::Map::from_iter([("status".to_owned(), answer.status.into())]);
+        if let Server::Callbox(_) = server
+            && let Some(events) = members.get("events").filter(|events| is_filled(events))
+        {
+            told.insert("events".to_owned(), events.clone());
+            told.insert("duplicate".to_owned(), true.into());
+        }
+        told
+    };
+    let mut actual = again.members();
+    actual.insert("status".to_owned(), again.status.into());
+    let (expected, actual) = (Value::Object(told(first)), Value::Object(actual));
+    let found = compare("answer, sent once more", &expected, Some(&actual));
+    if found.is_empty() { Verdict::Passed } else { Verdict::Differs(found) }
+}
+
+fn is_filled(list: &Value) -> bool {
+    list.as_array().is_some_and(|items| !items.is_empty())
 }
 
 async fn differences(
     client: &Client,
-    fixture: &Fixture,
+    witness: Option<&Witness>,
+    expected: &Expectation,
     request: &Request,
+    answer: &Answer,
 ) -> Result<Vec<Difference>, ClientError> {
-    let answer = client.push(request).await?;
-    let expected = fixture.expectation.clone().unwrap_or_default();
-    let mut found = compare_answer(&expected, &answer);
-    let Expectation { events, quarantined, message, .. } = &expected;
+    let mut found = compare_answer(expected, answer);
+    found.extend(words::unknown(expected));
+    let Expectation { events, quarantined, message, received, .. } = expected;
     // Of what was refused against expectation nothing else is worth a line.
     let refused = !(200..300).contains(&answer.status) && !found.is_empty();
-    if refused || (events.is_none() && quarantined.is_none() && message.is_none()) {
+    let asks = events.is_some() || quarantined.is_some() || message.is_some() || received.is_some();
+    if refused || !asks {
         return Ok(found);
     }
-    let outcome = Outcome::ask(client, request, &answer).await?;
+    let outcome = Outcome::ask(client, request, answer).await?;
     if let Some(events) = events {
         let expected = Value::Array(events.clone());
         found.extend(compare("events", &expected, Some(&Value::Array(outcome.events.clone()))));
     }
     if let Some(reason) = quarantined {
-        let expected = Value::String(reason.clone());
-        found.extend(compare("quarantined", &expected, outcome.reason.as_ref()));
+        found.extend(compare("quarantined", reason, outcome.reason.as_ref()));
     } else if events.is_some() && !outcome.unauthentic {
         found.extend(compare("quarantined", &Value::Null, outcome.reason.as_ref()));
     }
     if let Some(message) = message
-        && !was_known(&expected, &answer)
+        && !was_known(expected, answer)
     {
         let actual = ask_message(client, message, &outcome).await?;
         found.extend(compare("message", message, actual.as_ref()));
     }
+    if let (Some(received), Some(witness)) = (received, witness) {
+        let actual = Value::Array(witness.testify(client).await?);
+        found.extend(compare("received", &Value::Array(received.clone()), Some(&actual)));
+    }
     Ok(found)
+}
+
+/// The status of an answer that has nothing else to be compared.
+fn compare_status(expected: &Expectation, answer: &Answer) -> Vec<Difference> {
+    let status = expected.answer.as_ref().and_then(|answer| answer.get("status"));
+    match status {
+        Some(status) => compare("answer.status", status, Some(&answer.status.into())),
+        None if (200..300).contains(&answer.status) => Vec::new(),
+        None => compare("answer.status", &200.into(), Some(&answer.status.into())),
+    }
 }
 
 /// Whether the server knew the callback before, other than the fixture expects: then it also knows what goes after it, and the

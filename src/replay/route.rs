@@ -1,10 +1,11 @@
 //! How a fixture reaches its source: under which name, and with whose credentials.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::fixture::Fixture;
 use super::request::Request;
 use crate::clock::Time;
+use crate::config::{Config, Environment};
 use crate::domain::callback::Head;
 use crate::domain::source::Source;
 use crate::vendor::authenticity;
@@ -12,8 +13,16 @@ use crate::vendor::authenticity;
 /// What is known of the sources of the server that fixtures are sent to.
 #[derive(Clone, Debug)]
 pub enum Routes {
-    /// Nothing: each fixture is sent as it is recorded.
-    AsRecorded,
+    /// Nothing: each fixture is sent as it is recorded, or signed as its own `source` says.
+    AsRecorded {
+        /// What vendors call the server, up to where the path begins.
+        called: String,
+    },
+    /// It is no callbox: everything goes to this URL, in which `{source}` and `{vendor}` stand for the fixture's.
+    Exactly {
+        /// The path, and the query if there is one.
+        target: String,
+    },
     /// Each fixture is sent to one of its vendor's sources, with that one's credentials.
     Configured {
         /// The server's sources.
@@ -30,7 +39,23 @@ impl Routes {
     /// Why it has to be skipped: no source fits it.
     pub fn route(&self, fixture: &Fixture, now: Time) -> Result<Request, String> {
         match self {
-            Self::AsRecorded => Ok(fixture.request.as_recorded(fixture.vendor)),
+            Self::AsRecorded { called } => {
+                let request = fixture.request.as_recorded(fixture.vendor);
+                if !signs(fixture) {
+                    return Ok(request);
+                }
+                sign(&own_source(fixture)?, &request, called, now)
+            }
+            Self::Exactly { target } => {
+                let source = fixture.request.source().unwrap_or(fixture.vendor);
+                let target = target.replace("{source}", source).replace("{vendor}", fixture.vendor);
+                let request = Request { target: target.clone(), ..fixture.request.clone() };
+                if !signs(fixture) {
+                    return Ok(request);
+                }
+                let signed = sign(&own_source(fixture)?, &request, "", now)?;
+                Ok(Request { target, ..signed })
+            }
             Self::Configured { sources, called } => {
                 let source = choose(sources, fixture)?;
                 fits(source, fixture)?;
@@ -38,6 +63,24 @@ impl Routes {
             }
         }
     }
+}
+
+fn signs(fixture: &Fixture) -> bool {
+    fixture.expectation.as_ref().is_some_and(|expectation| expectation.sign)
+}
+
+/// The source that a fixture describes itself.
+fn own_source(fixture: &Fixture) -> Result<Source, String> {
+    let mut settings = serde_json::Map::new();
+    settings.extend(fixture.expectation.iter().flat_map(|known| known.source.clone()));
+    settings.insert("vendor".to_owned(), fixture.vendor.into());
+    let document = json!({ "sources": { "own": settings } });
+    let text = toml::to_string(&document).map_err(|error| error.to_string())?;
+    let config = Config::parse(&text, "the fixture's `source`", &Environment::default());
+    let sources = config.map_err(|error| error.to_string())?.sources;
+    let own = sources.into_iter().next().ok_or("the fixture's `source` is no source")?;
+    let name = fixture.request.source().unwrap_or(fixture.vendor).parse();
+    Ok(Source { name: name.map_err(|_| "its request names no source".to_owned())?, ..own })
 }
 
 /// The request with the credentials that `source` asks for.
@@ -80,6 +123,7 @@ fn fits(source: &Source, fixture: &Fixture) -> Result<(), String> {
     let other: Vec<&str> = wanted
         .filter(|(key, value)| match key.as_str() {
             "vendor" => false,
+            "auth" => !signs(fixture),
             "timezone" => value.as_str() != source.reading.timezone.iana_name(),
             "decode_escapes" => **value != Value::Bool(source.reading.decode_escapes),
             _ => true,

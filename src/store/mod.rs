@@ -4,6 +4,7 @@
 
 mod backlog;
 mod indexing;
+mod replays;
 mod reread;
 mod retention;
 pub mod sqlite;
@@ -13,6 +14,7 @@ use async_trait::async_trait;
 pub use backlog::{Backlog, Backlogs, Ended, ExpireStep, Expired, JoinStep, Joining};
 use bytes::Bytes;
 pub use indexing::{Indexed, Indexing};
+pub use replays::{Counted, HandStep, Replays};
 pub use reread::{NewReading, Reread, Revision, StoredCallback};
 pub use retention::{Ages, Kind, Prune, Pruned, Retention, Round};
 pub use story::{Happening, Story};
@@ -22,7 +24,7 @@ use crate::domain::callback::{Callback, CallbackOutcome};
 use crate::domain::delivery::{Attempt, Delivery, Trigger};
 use crate::domain::drift::{Finding, Seen};
 use crate::domain::event::{Draft, Event};
-use crate::domain::id::{CallbackId, DeliveryId, EventId};
+use crate::domain::id::{CallbackId, DeliveryId, EventId, ReplayId};
 use crate::domain::message::Message;
 use crate::domain::name::Name;
 use crate::domain::query::{
@@ -31,9 +33,9 @@ use crate::domain::query::{
 use crate::domain::source::Quota;
 
 /// Everything a store does.
-pub trait Store: Intake + Outbox + Backlogs + Questions + Upkeep {}
+pub trait Store: Intake + Outbox + Backlogs + Replays + Questions + Upkeep {}
 
-impl<S: Intake + Outbox + Backlogs + Questions + Upkeep> Store for S {}
+impl<S: Intake + Outbox + Backlogs + Replays + Questions + Upkeep> Store for S {}
 
 /// Why a step did not happen. Whatever it says, nothing of the step is in the store.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -174,6 +176,8 @@ pub struct Claimed {
     pub counted: u32,
     /// What made us try.
     pub trigger: Trigger,
+    /// The replay that made the delivery, if one did.
+    pub replay: Option<ReplayId>,
 }
 
 /// An attempt, and what follows from it.

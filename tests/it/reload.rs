@@ -39,7 +39,8 @@ async fn sources_and_destinations_are_exchanged_under_load_and_nothing_is_refuse
     let load = Load::start(program.vendors, 4);
     let before = place.text();
     let more = "[sources.kiosk]\nvendor = \"wessaal\"\nauth = [{ type = \"token\", secrets = [\"k1\"] }]\n";
-    fs::write(place.configuration(), format!("{before}{more}{}", crm.configured("crm", ""))).unwrap();
+    fs::write(place.configuration(), format!("{before}{more}{}", crm.configured("crm", "")))
+        .unwrap();
     assert_eq!(push(&program, "kiosk/k1", "{}").await.status, 404);
     program.hang_up();
     until(&program, "/v1/destinations", |page| page["data"][0]["name"] == "crm").await;
@@ -72,7 +73,11 @@ async fn a_wrong_configuration_changes_nothing_and_says_where_it_is_wrong() {
 
     // What is bound to the process waits for the next start, and the rest is taken over.
     let moved = right.replace("server.listen = \"127.0.0.1:0\"", "server.listen = \"127.0.0.1:1\"");
-    fs::write(place.configuration(), format!("{moved}[sources.kiosk]\nvendor = \"wachat\"\nauth = [{{ type = \"none\" }}]\n")).unwrap();
+    fs::write(
+        place.configuration(),
+        format!("{moved}[sources.kiosk]\nvendor = \"wachat\"\nauth = [{{ type = \"none\" }}]\n"),
+    )
+    .unwrap();
     let told = ask(&program, "POST", "/v1/reload").await.json();
     assert_eq!((&told["sources"], &told["needs_restart"]), (&json!(2), &json!(["server.listen"])));
 }

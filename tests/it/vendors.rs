@@ -6,13 +6,14 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use callbox::cli::stage::stage;
 use callbox::clock::Time;
 use callbox::domain::callback::{Callback, Head};
 use callbox::domain::event::{Draft, Event, TimeBasis};
 use callbox::domain::id::{CallbackId, EventId};
 use callbox::domain::source::{ReadSettings, Scheme};
+use callbox::embedded::stage::stage;
 use callbox::replay::compare::compare;
+use callbox::replay::find;
 use callbox::replay::fixture::{self, Expectation, Fixture};
 use callbox::vendor::{self, Reading, authenticity};
 use serde::Serialize;
@@ -25,7 +26,7 @@ const RECEIVED_AT: &str = "2026-08-20T12:00:00.000Z";
 fn every_fixture_is_read_as_its_golden_file_says() {
     let update = std::env::var_os("UPDATE_FIXTURES").is_some_and(|value| value == "1");
     let mut report = Vec::new();
-    for file in fixture::find(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")).unwrap() {
+    for file in find::find(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")).unwrap() {
         let fixture = match fixture::load(&file) {
             Ok(fixture) => fixture,
             Err(error) => {
@@ -72,7 +73,9 @@ fn judge(fixture: &Fixture) -> Vec<String> {
 /// Whether the adapter gets to see the fixture at all: what is refused at the door does not.
 fn is_read(fixture: &Fixture) -> bool {
     let status = fixture.expectation.as_ref().and_then(Expectation::status);
-    status.is_none_or(|status| (200..300).contains(&status))
+    // What is filled in at sending is another callback each time.
+    !fixture.is_templated()
+        && status.is_none_or(|status| (200..300).contains(&status))
         && !fixture.expectation.as_ref().is_some_and(|expectation| {
             expectation.source.get("unauthentic_answer").is_some() && expectation.events.is_none()
         })

@@ -20,11 +20,11 @@ use account::Account;
 use sink::Sink;
 use traffic::Traffic;
 
-use super::embedded::Embedded;
 use super::serve::listen_for_signals;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Environment};
 use crate::domain::secret::Secret;
+use crate::embedded::Embedded;
 use crate::replay::client::{Addresses, Client};
 
 /// The secret between the demo's callbox and its downstream service, known to everybody: the base64 of

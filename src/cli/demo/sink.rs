@@ -1,13 +1,11 @@
 //! The demo's downstream service: a small HTTP server that checks signatures, fails at first, and recovers.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -16,6 +14,7 @@ use crate::domain::id::CallbackId;
 use crate::domain::name::Name;
 use crate::domain::secret::Secret;
 use crate::domain::source::Scheme;
+use crate::replay::sink::serve;
 use crate::vendor::authenticity;
 
 /// The path that is answered 503 at first; all others are taken at once.
@@ -26,12 +25,6 @@ const REFUSED_EVENTS: usize = 4;
 
 /// How often it refuses each of them.
 const REFUSALS: u32 = 2;
-
-/// The longest head that is read, in bytes.
-const HEAD_MAX: u64 = 64 * 1024;
-
-/// The longest body that is read, in bytes.
-const BODY_MAX: usize = 64 * 1024 * 1024;
 
 /// What the sink has seen.
 #[derive(Clone, Copy, Debug, Default)]
@@ -75,30 +68,11 @@ impl Sink {
 
     /// Takes connections until `shutdown`.
     pub(super) async fn serve(self: Arc<Self>, listener: TcpListener, shutdown: CancellationToken) {
-        while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
-            let Ok((stream, peer)) = accepted else { continue };
-            let (sink, shutdown) = (Arc::clone(&self), shutdown.clone());
-            tokio::spawn(async move {
-                // A connection that breaks is the sender's trouble: it tries again.
-                let _ = shutdown.run_until_cancelled(sink.converse(stream, peer)).await;
-            });
-        }
+        serve(listener, shutdown, Arc::new(move |head, body| self.judge(head, body))).await;
     }
 
-    /// One request, one answer.
-    async fn converse(&self, stream: TcpStream, peer: SocketAddr) -> std::io::Result<()> {
-        let mut stream = BufReader::new(stream);
-        let status = match read(&mut stream, peer).await? {
-            Some((head, body)) => self.judge(head, body),
-            None => "400 Bad Request",
-        };
-        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-        stream.write_all(answer.as_bytes()).await?;
-        stream.shutdown().await
-    }
-
-    /// The status line's words for a delivery.
-    fn judge(&self, head: Head, body: Bytes) -> &'static str {
+    /// The status for a delivery.
+    fn judge(&self, head: Head, body: Bytes) -> u16 {
         let id = head.header("webhook-id").unwrap_or_default().to_owned();
         let unsteady = head.path == UNSTEADY;
         let callback = Callback {
@@ -113,14 +87,14 @@ impl Sink {
         let mut state = self.state.lock();
         if !authentic {
             state.tally.forged += 1;
-            return "401 Unauthorized";
+            return 401;
         }
         if unsteady && state.refuses(id) {
             state.tally.refused += 1;
-            return "503 Service Unavailable";
+            return 503;
         }
         state.tally.taken += 1;
-        "204 No Content"
+        204
     }
 }
 
@@ -134,34 +108,4 @@ impl State {
         *attempts += 1;
         *attempts <= REFUSALS
     }
-}
-
-/// Reads one HTTP/1.1 request whose body has a length; nothing if it is another one.
-async fn read(
-    stream: &mut BufReader<TcpStream>,
-    peer: SocketAddr,
-) -> std::io::Result<Option<(Head, Bytes)>> {
-    let mut lines = stream.take(HEAD_MAX).lines();
-    let request_line = lines.next_line().await?.unwrap_or_default();
-    let mut words = request_line.split(' ');
-    let (Some(method), Some(path)) = (words.next(), words.next()) else { return Ok(None) };
-    let mut headers = Vec::new();
-    while let Some(line) = lines.next_line().await?.filter(|line| !line.is_empty()) {
-        let Some((name, value)) = line.split_once(':') else { return Ok(None) };
-        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-    }
-    headers.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let head = Head {
-        method: method.to_owned(),
-        path: path.to_owned(),
-        query: String::new(),
-        headers,
-        token: None,
-        remote: Some(peer.ip()),
-    };
-    let length = head.header("content-length").and_then(|length| length.parse::<usize>().ok());
-    let Some(length) = length.filter(|length| *length <= BODY_MAX) else { return Ok(None) };
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).await?;
-    Ok(Some((head, body.into())))
 }

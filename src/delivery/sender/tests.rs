@@ -115,6 +115,7 @@ fn parcel() -> Parcel {
     Parcel {
         delivery: DeliveryId::from_bits(1),
         event: EventId::from_bits(2),
+        replay: None,
         attempt: 3,
         content_type: Some("application/json".to_owned()),
         body: Bytes::from_static(b"{}"),

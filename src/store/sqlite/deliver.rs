@@ -7,7 +7,7 @@ use super::rows::{self, BEHIND_EVENT, EVENT_COLUMNS};
 use super::{Patience, SqliteStore};
 use crate::clock::Time;
 use crate::domain::delivery::{Attempt, DeliveryState, Outcome, Trigger};
-use crate::domain::id::DeliveryId;
+use crate::domain::id::{DeliveryId, ReplayId};
 use crate::domain::name::Name;
 use crate::store::{Claimed, Next, Outbox, Recorded, StoreError};
 
@@ -180,7 +180,8 @@ fn claim(
     now: Time,
 ) -> Result<Vec<Claimed>, Error> {
     let sql = format!(
-        "SELECT {EVENT_COLUMNS}, d.id, d.uid, d.attempts, d.counted, d.cause
+        "SELECT {EVENT_COLUMNS}, d.id, d.uid, d.attempts, d.counted, d.cause,
+                (SELECT uid FROM replay WHERE id = d.replay)
          FROM (SELECT id FROM delivery WHERE destination = ?1 AND state = 'pending' AND due_ms <= ?2
                ORDER BY due_ms, id LIMIT ?3) AS due
          JOIN delivery AS d ON d.id = due.id
@@ -197,6 +198,7 @@ fn claim(
                 number: row.get::<_, u32>(BEHIND_EVENT + 2)?.saturating_add(1),
                 counted: row.get(BEHIND_EVENT + 3)?,
                 trigger: rows::trigger(row, BEHIND_EVENT + 4)?,
+                replay: row.get::<_, Option<[u8; 16]>>(BEHIND_EVENT + 5)?.map(ReplayId::from_bytes),
             };
             Ok((row.get::<_, i64>(BEHIND_EVENT)?, claimed))
         })?;

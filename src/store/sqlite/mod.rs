@@ -14,6 +14,7 @@ mod open;
 mod place;
 mod read;
 mod readers;
+mod replays;
 mod reread;
 mod retention;
 mod rows;

@@ -11,7 +11,8 @@ use super::steps;
 pub(super) const APPLICATION_ID: i32 = 0x6362_6f78;
 
 /// The steps, oldest first: step n leads from `user_version` n to n + 1. They are never changed, only added to.
-const STEPS: &[&str] = &[FIRST, SECOND, steps::LEAN, steps::RARE, steps::BACKLOG, steps::FOUND_BY];
+const STEPS: &[&str] =
+    &[FIRST, SECOND, steps::LEAN, steps::RARE, steps::BACKLOG, steps::FOUND_BY, steps::REPLAYS];
 
 /// The `user_version` of today's tables.
 const TODAY: usize = STEPS.len();

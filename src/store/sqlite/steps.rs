@@ -2,9 +2,11 @@
 
 mod backlog;
 mod lean;
+mod replays;
 
 pub(super) use backlog::BACKLOG;
 pub(super) use lean::LEAN;
+pub(super) use replays::REPLAYS;
 
 /// Indexes for what is asked for by name and is rare, so that nobody has to walk through a whole list for it. No condition has a
 /// list in it: for every row that is written SQLite would make a table of the list, which costs as much as the row.

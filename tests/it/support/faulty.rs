@@ -9,17 +9,18 @@ use callbox::domain::backlog::StartFrom;
 use callbox::domain::delivery::{Delivery, Trigger};
 use callbox::domain::drift::{Finding, Seen};
 use callbox::domain::event::Event;
-use callbox::domain::id::{CallbackId, DeliveryId, EventId};
+use callbox::domain::id::{CallbackId, DeliveryId, EventId, ReplayId};
 use callbox::domain::message::Message;
 use callbox::domain::name::Name;
 use callbox::domain::query::{
     CallbackFilter, DeliveryFilter, EventFilter, MessageFilter, Page, PageRequest,
 };
+use callbox::domain::replay::Replay;
 use callbox::store::sqlite::SqliteStore;
 use callbox::store::{
-    Appended, Backlog, Backlogs, CallbackRecord, Claimed, ExpireStep, Expired, Indexed, Intake,
-    JoinStep, Joining, NewCallback, NewReading, Outbox, Prune, Pruned, Questions, Recorded, Reread,
-    SourceCounts, StoreError, StoredCallback, Story, Upkeep,
+    Appended, Backlog, Backlogs, CallbackRecord, Claimed, Counted, ExpireStep, Expired, HandStep,
+    Indexed, Intake, JoinStep, Joining, NewCallback, NewReading, Outbox, Prune, Pruned, Questions,
+    Recorded, Replays, Reread, SourceCounts, StoreError, StoredCallback, Story, Upkeep,
 };
 
 /// The real store, until it is told to fail.
@@ -137,6 +138,41 @@ impl Backlogs for FaultyStore {
 
     async fn join(&self, step: JoinStep) -> Result<bool, StoreError> {
         self.inner.join(step).await
+    }
+}
+
+#[async_trait]
+impl Replays for FaultyStore {
+    async fn count(&self, filter: EventFilter) -> Result<Counted, StoreError> {
+        self.inner.count(filter).await
+    }
+
+    async fn begin_replay(&self, replay: Replay) -> Result<(), StoreError> {
+        self.inner.begin_replay(replay).await
+    }
+
+    async fn replay(&self, id: ReplayId) -> Result<Option<Replay>, StoreError> {
+        self.inner.replay(id).await
+    }
+
+    async fn replays(&self, page: PageRequest) -> Result<Page<Replay>, StoreError> {
+        self.inner.replays(page).await
+    }
+
+    async fn running(&self) -> Result<Vec<Replay>, StoreError> {
+        self.inner.running().await
+    }
+
+    async fn hand(&self, step: HandStep) -> Result<bool, StoreError> {
+        self.inner.hand(step).await
+    }
+
+    async fn end_replay(&self, id: ReplayId, now: Time) -> Result<(), StoreError> {
+        self.inner.end_replay(id, now).await
+    }
+
+    async fn cancel_replay(&self, id: ReplayId, now: Time) -> Result<Option<bool>, StoreError> {
+        self.inner.cancel_replay(id, now).await
     }
 }
 

@@ -9,8 +9,11 @@ use super::{by_uid, deliveries};
 use crate::domain::delivery::Delivery;
 use crate::domain::event::{Event, Party};
 use crate::domain::id::EventId;
-use crate::domain::query::{EventFilter, Page, PageRequest};
+use crate::domain::query::{EXAMINED_MAX, EventFilter, Order, Page, PageRequest};
 use crate::domain::words::Words;
+
+/// Rows found at a time while events are counted.
+const COUNTED_AT_ONCE: usize = 2_000;
 
 /// An event with its deliveries.
 pub(super) fn one(
@@ -39,6 +42,36 @@ pub(super) fn page(
         let event = one.query_row([sequence], rows::event)?;
         Ok(Some(event).filter(|event| fits(event, filter)))
     })
+}
+
+/// How many events behind `after` and up to `last` a filter finds, and where to go on; a bounded number of rows.
+pub(in super::super) fn count(
+    connection: &Connection,
+    filter: &EventFilter,
+    mut after: i64,
+    last: i64,
+) -> Result<(u64, Option<i64>), Error> {
+    let search = Search::new(connection, filter, Order::Ascending)?;
+    let sql = format!("SELECT {EVENT_COLUMNS} FROM event AS e WHERE e.sequence = ?1");
+    let mut one = connection.prepare_cached(&sql)?;
+    let (mut counted, mut examined) = (0, 0);
+    while examined < EXAMINED_MAX {
+        let found = search.find(after, COUNTED_AT_ONCE)?;
+        let beyond = found.last().is_none_or(|(sequence, _)| *sequence >= last);
+        let through = beyond || found.len() < COUNTED_AT_ONCE;
+        for (sequence, may_fit) in found.into_iter().take_while(|(sequence, _)| *sequence <= last) {
+            let is_wanted = may_fit
+                && (filter.phone.is_none() && filter.words.is_none()
+                    || fits(&one.query_row([sequence], rows::event)?, filter));
+            counted += u64::from(is_wanted);
+            examined += 1;
+            after = sequence;
+        }
+        if through {
+            return Ok((counted, None));
+        }
+    }
+    Ok((counted, Some(after)))
 }
 
 /// The part of a filter that the event's content decides.

@@ -12,6 +12,8 @@ mod search;
 mod story;
 mod walk;
 
+pub(super) use events::count as count_events;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use rusqlite::{Connection, Error};

@@ -1,5 +1,7 @@
 //! Partial comparison of JSON: what an expectation names has to be so, what it does not name may be anything.
 
+mod operators;
+
 use std::fmt;
 
 use serde::Serialize;
@@ -17,9 +19,24 @@ pub struct Difference {
     pub expected: Value,
     /// What was there.
     pub actual: Option<Value>,
+    /// What is wrong with the expectation itself, where that is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 impl Difference {
+    /// That something else is at `path` than was expected.
+    #[must_use]
+    pub fn new(path: &str, expected: Value, actual: Option<Value>) -> Self {
+        Self { path: path.to_owned(), expected, actual, note: None }
+    }
+
+    /// That what is expected at `path` can't be compared; why.
+    #[must_use]
+    pub fn mistake(path: &str, expected: Value, actual: Option<Value>, note: String) -> Self {
+        Self { path: path.to_owned(), expected, actual, note: Some(note) }
+    }
+
     /// What was expected, in words or as JSON.
     #[must_use]
     pub fn expected(&self) -> String {
@@ -41,14 +58,15 @@ impl Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: expected {}, got {}", self.path, self.expected(), self.actual())
+        write!(formatter, "{}: expected {}, got {}", self.path, self.expected(), self.actual())?;
+        self.note.as_ref().map_or(Ok(()), |note| write!(formatter, " ({note})"))
     }
 }
 
 /// Where `actual` is not as `expected`; `path` is what the two are called.
 ///
 /// Of an object only the members are compared that are expected; `null` expects that there is none. Of an array the length and each
-/// item are. The text `…` expects anything but nothing.
+/// item are. The text `…` expects anything but nothing. An object with `$` words, `{"$regex": "^evt_"}`, says what must hold.
 #[must_use]
 pub fn compare(path: &str, expected: &Value, actual: Option<&Value>) -> Vec<Difference> {
     let mut differences = Vec::new();
@@ -59,6 +77,9 @@ pub fn compare(path: &str, expected: &Value, actual: Option<&Value>) -> Vec<Diff
 fn walk(path: &str, expected: &Value, actual: Option<&Value>, found: &mut Vec<Difference>) {
     let actual = actual.filter(|actual| !actual.is_null());
     match (expected, actual) {
+        (Value::Object(words), actual) if operators::are_meant(words) => {
+            operators::walk(path, words, actual, found);
+        }
         (Value::Object(expected), Some(Value::Object(actual))) => {
             for (name, expected) in expected {
                 walk(&member(path, name), expected, actual.get(name), found);
@@ -73,8 +94,7 @@ fn walk(path: &str, expected: &Value, actual: Option<&Value>, found: &mut Vec<Di
                 None => expected.is_null(),
             };
             if !same {
-                let (expected, actual) = (expected.clone(), actual.cloned());
-                found.push(Difference { path: path.to_owned(), expected, actual });
+                found.push(Difference::new(path, expected.clone(), actual.cloned()));
             }
         }
     }
@@ -82,11 +102,8 @@ fn walk(path: &str, expected: &Value, actual: Option<&Value>, found: &mut Vec<Di
 
 fn walk_array(path: &str, expected: &[Value], actual: &[Value], found: &mut Vec<Difference>) {
     if expected.len() != actual.len() {
-        found.push(Difference {
-            path: member(path, "length"),
-            expected: expected.len().into(),
-            actual: Some(actual.len().into()),
-        });
+        let (wanted, length) = (expected.len().into(), actual.len().into());
+        found.push(Difference::new(&member(path, "length"), wanted, Some(length)));
     }
     for (index, expected) in expected.iter().enumerate() {
         if let Some(actual) = actual.get(index) {
@@ -121,6 +138,7 @@ mod tests {
             (json!([1]), json!([1, 2]), "x.length: expected 1, got 2"),
             (json!([1, 2]), json!([]), "x.length: expected 2, got 0"),
             (json!([]), json!({}), "x: expected [], got {}"),
+            (json!({ "a": { "$regex": "^1" } }), json!({ "a": "12" }), ""),
         ];
         for (expected, actual, difference) in cases {
             let found = compare("x", &expected, Some(&actual));

@@ -1,0 +1,16 @@
+//! Forms and queries: pairs between ampersands, with percent signs, valid or not.
+
+use super::units::{Style, Units};
+use super::{Change, Kind, value};
+
+/// The form with its values changed; `path` are the names that lead to it.
+pub(super) fn edit(text: &str, path: &mut Vec<String>, change: &mut Change<'_>) -> String {
+    let pairs = text.split('&').map(|pair| {
+        let Some((name, raw)) = pair.split_once('=') else { return pair.to_owned() };
+        path.push(Units::read(name, Style::Form).text());
+        let written = value(raw, Style::Form, path, Kind::Text, 0, change);
+        path.pop();
+        format!("{name}={written}")
+    });
+    pairs.collect::<Vec<_>>().join("&")
+}
