@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         destinations: Arc::from([]),
         ids: Arc::new(IdMaker::new(Random::from_system())),
         key: [7; 32],
-        drift: DriftBook::default(),
+        drift: Arc::new(DriftBook::default()),
         rates: Rates::default(),
         wake: Arc::new(Notify::new()),
         news: watch::Sender::new(()),

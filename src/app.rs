@@ -1,19 +1,23 @@
 //! The only place that knows who needs whom: a configuration becomes a running callbox.
 
+mod reload;
+mod upkeep;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+pub use self::reload::{NotReloaded, Reloading};
+use self::upkeep::{Upkeep, all_ended};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, StoreSettings};
 use crate::delivery::{DeliveryWorker, Destinations, Replaying, Tending, Watch};
 use crate::domain::id::IdMaker;
-use crate::http::{self, Health, Listeners, Room};
+use crate::http::{self, Health, Listeners, Room, Rooms};
 use crate::random::Random;
 use crate::receive::{DriftBook, Rates, Receiver};
 use crate::store::sqlite::{DiskRoom, OpenError, SqliteStore};
@@ -26,8 +30,8 @@ const ATTEMPTS_GRACE: Duration = Duration::from_secs(10);
 /// its connection for the next callback hears of it so, instead of finding the connection cut off under its request.
 const FAREWELL: Duration = Duration::from_millis(500);
 
-/// How often the free space is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Reloads that may be asked for at a time; who comes later waits.
+const RELOADS_MAX: usize = 4;
 
 /// Time and chance: the machine's, or a test's.
 #[derive(Debug)]
@@ -59,7 +63,8 @@ impl Surroundings {
 )]
 pub struct App {
     listeners: Listeners,
-    room: Arc<Room>,
+    rooms: Arc<Rooms>,
+    reloading: Option<Reloading>,
     worker: DeliveryWorker,
     upkeep: Upkeep,
     store: Arc<dyn Store>,
@@ -100,7 +105,7 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
         destinations: config.destinations.clone().into(),
         ids,
         key: store.key(),
-        drift: DriftBook::remembered(store.drift().await?),
+        drift: Arc::new(DriftBook::remembered(store.drift().await?)),
         rates: Rates::of(&config.sources, &clock),
         wake,
         news,
@@ -109,13 +114,15 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
     let indexing = Indexing::new(Arc::clone(&store), Arc::clone(&clock), texts, news);
     let retention = Retention::new(Arc::clone(&store), Arc::clone(&clock), config.store.retention);
     let health = Arc::new(Health::default());
+    let (reloads, asked) = mpsc::channel(RELOADS_MAX);
     let room = Room::new(
         Arc::new(config),
         receiver,
-        board,
+        Arc::clone(&board),
         Arc::clone(&clock),
         Arc::clone(&health),
         replays,
+        reloads,
     );
     let upkeep = Upkeep { retention, indexing, tending, replaying, watch };
     Ok(App { listeners, room: Arc::new(room), worker, upkeep, store, health, clock })
@@ -207,19 +214,6 @@ fn open_store(
 #[error("the disk failed under the store ({0}): look at the disk, then start again")]
 pub struct DiskFailed(String);
 
-/// Looks every second how much of the disk is free.
-async fn watch_disk(store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: CancellationToken) {
-    while !stop.is_cancelled() {
-        if let Err(error) = store.look_at_disk().await {
-            tracing::debug!(%error, "nobody had time to look how much of the disk is free");
-        }
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = clock.sleep(LOOK_EVERY) => {}
-        }
-    }
-}
-
 impl App {
     /// Where vendors push.
     #[must_use]
@@ -233,15 +227,22 @@ impl App {
         self.listeners.api_address
     }
 
+    /// What takes another configuration over while it runs; there is one.
+    #[must_use]
+    pub fn reloading(&mut self) -> Option<Reloading> {
+        self.reloading.take()
+    }
+
     /// Runs until `stop`. Then: ready no more, deliveries end, requests end, everything is written, the store is closed.
     /// `hurry` cuts the waiting short; nothing that was acknowledged depends on it.
     pub async fn run_until(self, stop: CancellationToken, hurry: CancellationToken) -> Result<()> {
-        let Self { listeners, room, worker, upkeep, store, health, clock } = self;
+        drop(self.reloading); // if nobody took it over, nobody reloads
+        let Self { listeners, rooms, worker, upkeep, store, health, clock, .. } = self;
         let (stop_delivering, stop_accepting) =
             (CancellationToken::new(), CancellationToken::new());
         let mut worker = tokio::spawn(worker.run(stop_delivering.clone(), ATTEMPTS_GRACE));
         let mut upkeep = upkeep.start(&store, &clock, &stop_delivering);
-        let serving = http::serve(listeners, room, stop_accepting.clone(), hurry.clone());
+        let serving = http::serve(listeners, rooms, stop_accepting.clone(), hurry.clone());
         let ending = async {
             let failed = tokio::select! {
                 () = stop.cancelled() => None,

@@ -40,7 +40,7 @@ pub struct Receiver<S: ?Sized> {
     /// The store's key, for sealing credentials.
     pub key: [u8; 32],
     /// What vendors send that their adapters do not know.
-    pub drift: DriftBook,
+    pub drift: Arc<DriftBook>,
     /// How many callbacks a second sources may bring.
     pub rates: Rates,
     /// Wakes the delivery worker.
@@ -79,6 +79,21 @@ pub enum NotTaken {
 }
 
 impl<S: Intake + ?Sized> Receiver<S> {
+    /// The same for other destinations and limits.
+    #[must_use]
+    pub fn with(&self, destinations: Arc<[Destination]>, rates: Rates) -> Self {
+        Self {
+            store: Arc::clone(&self.store),
+            destinations,
+            ids: Arc::clone(&self.ids),
+            key: self.key,
+            drift: Arc::clone(&self.drift),
+            rates,
+            wake: Arc::clone(&self.wake),
+            news: self.news.clone(),
+        }
+    }
+
     /// Takes a callback in. Only `Ok` may be answered 2xx: then it is committed and synced. `public_url` is what vendors call,
     /// up to where the callback's path begins.
     ///

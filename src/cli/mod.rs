@@ -76,6 +76,8 @@ enum Command {
     Tail(Box<tail::TailArgs>),
     /// Do something about callbacks that are in the store
     Callbacks(callbacks::CallbacksArgs),
+    /// Have a running callbox read its configuration again
+    Reload(reload::ReloadArgs),
     /// Send fixtures to a callbox, compare what comes of them, and say what differs
     Replay(Box<replay::Args>),
     /// Make fixtures of what a running callbox kept, without anybody's numbers, names, texts and ids
@@ -161,6 +163,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Consumers(args) => consumers::run(args).await,
         Command::Tail(args) => tail::run(*args).await,
         Command::Callbacks(args) => callbacks::run(args).await,
+        Command::Reload(args) => reload::run(args).await,
         Command::Replay(args) => replay::run(*args).await,
         Command::Capture(args) => capture::run(*args).await,
         Command::Simulate(args) => simulate::run(*args).await,

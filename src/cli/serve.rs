@@ -6,11 +6,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{self, Surroundings};
+use crate::app::{self, Reloading, Surroundings};
 use crate::config::Config;
+use crate::http::Reloaded;
 use crate::store::sqlite::SqliteStore;
 
 /// The arguments of `callbox serve`.
@@ -32,16 +33,56 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode> {
         .iter()
         .map(|source| (source.name.to_string(), source.push_path(false)))
         .collect();
-    let app = app::build(config, surroundings).await?;
+    let mut app = app::build(config, surroundings).await?;
     SqliteStore::probe(&path, &*clock);
     let base = public_url
         .map_or_else(|| format!("http://{}", app.vendors_address()), |url| url.to_string());
     anstream::print!("{}", banner(&app, base.trim_end_matches('/'), &sources));
     let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
     listen_for_signals(stop.clone(), hurry.clone())?;
+    if let Some(reloading) = app.reloading() {
+        let hangup = signal(SignalKind::hangup()).context("can't listen for SIGHUP")?;
+        tokio::spawn(reload(reloading, hangup, args.config));
+    }
     app.run_until(stop, hurry).await?;
     tracing::info!("stopped; everything that was acknowledged is on disk");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads the configuration again whenever it is asked for, by SIGHUP or over the API. One that is wrong changes nothing.
+async fn reload(mut reloading: Reloading, mut hangup: Signal, path: PathBuf) {
+    loop {
+        let asked = tokio::select! {
+            _ = hangup.recv() => None,
+            Some(asked) = reloading.asked() => Some(asked),
+        };
+        let file = path.clone();
+        let Ok(read) = tokio::task::spawn_blocking(move || Config::load(&file)).await else {
+            tracing::error!("reading the configuration panicked; what ran so far runs on");
+            continue;
+        };
+        let ended = reloading.take_over(read).await.map_err(|error| error.to_string());
+        match &ended {
+            Ok(Reloaded { sources, destinations, keys, needs_restart }) => {
+                tracing::info!(sources, destinations, keys, "the configuration was taken over");
+                for key in needs_restart {
+                    tracing::warn!(
+                        key,
+                        "the configuration has another value, which waits for the next start"
+                    );
+                }
+            }
+            Err(why) => {
+                tracing::error!(
+                    "the configuration was not taken over, what ran so far runs on: {why}"
+                );
+            }
+        }
+        if let Some(asked) = asked {
+            // Who asked may have gone.
+            let _ = asked.send(ended);
+        }
+    }
 }
 
 /// What it listens on, and the push URL of each source, tokens masked.

@@ -118,7 +118,7 @@ impl Scope {
 }
 
 /// Where everything is kept.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreSettings {
     /// The database file.
     pub path: PathBuf,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
 use super::body::{self, Body, NothingToSend};
@@ -27,7 +27,8 @@ const HOLDING: [u16; 2] = [429, 503];
 
 /// Every configured destination. The worker goes by it; operators look at it, and pause and resume through it.
 pub struct Destinations {
-    lanes: Vec<Arc<Lane>>,
+    lanes: RwLock<Vec<Arc<Lane>>>,
+    own_listeners: Vec<SocketAddr>,
     /// When the worker last began a round, on [`Clock::elapsed`]'s scale.
     round: Mutex<Duration>,
     outbox: Arc<dyn Outbox>,
@@ -64,16 +65,38 @@ impl Destinations {
         let lane = |destination: Destination| {
             let paused = paused.iter().find(|(name, _)| *name == destination.name);
             let reason = paused.map(|(_, reason)| reason.clone());
-            Arc::new(Lane::new(destination, own_listeners, reason))
+            Arc::new(Lane::new(destination, own_listeners, reason, None))
         };
-        let lanes = configured.into_iter().map(lane).collect();
-        let round = Mutex::new(clock.elapsed());
-        Ok(Self { lanes, round, outbox, clock, wake })
+        let lanes = RwLock::new(configured.into_iter().map(lane).collect());
+        let (round, own_listeners) = (Mutex::new(clock.elapsed()), own_listeners.to_vec());
+        Ok(Self { lanes, own_listeners, round, outbox, clock, wake })
     }
 
-    /// The destinations as they are configured, in order.
-    pub fn configured(&self) -> impl Iterator<Item = &Destination> {
-        self.lanes.iter().map(|lane| &lane.destination)
+    /// Takes another configuration over. A destination that stays keeps how it stands, and its attempts under way count; one whose
+    /// URL or concurrency is another begins with a closed breaker. If the store can't be asked, nothing changes.
+    pub async fn renew(&self, configured: Vec<Destination>) -> Result<(), StoreError> {
+        let paused = self.outbox.paused().await?;
+        let lane = |destination: Destination, known: Option<&Lane>| {
+            let paused = paused.iter().find(|(name, _)| *name == destination.name);
+            let reason = paused.map(|(_, reason)| reason.clone());
+            Arc::new(Lane::new(destination, &self.own_listeners, reason, known))
+        };
+        {
+            let mut lanes = self.lanes.write();
+            let renewed = configured.into_iter().map(|destination| {
+                let known = lanes.iter().find(|lane| lane.destination.name == destination.name);
+                lane(destination, known.map(|known| &**known))
+            });
+            *lanes = renewed.collect();
+        }
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// The destinations as they are configured now, in order.
+    #[must_use]
+    pub fn configured(&self) -> Vec<Arc<Destination>> {
+        self.lanes.read().iter().map(|lane| Arc::clone(&lane.destination)).collect()
     }
 
     /// How a destination stands; `None` if there is none of this name.
@@ -122,19 +145,19 @@ impl Destinations {
         *self.round.lock() = self.clock.elapsed();
     }
 
-    fn lane(&self, name: &Name) -> Option<&Arc<Lane>> {
-        self.lanes.iter().find(|lane| lane.destination.name == *name)
+    fn lane(&self, name: &Name) -> Option<Arc<Lane>> {
+        self.lanes.read().iter().find(|lane| lane.destination.name == *name).cloned()
     }
 
-    pub(super) fn lanes(&self) -> &[Arc<Lane>] {
-        &self.lanes
+    pub(super) fn lanes(&self) -> Vec<Arc<Lane>> {
+        self.lanes.read().clone()
     }
 }
 
 /// One destination with its own slots, breaker and client, so that it can only harm itself.
 #[derive(Debug)]
 pub(super) struct Lane {
-    pub(super) destination: Destination,
+    pub(super) destination: Arc<Destination>,
     /// If there is none, every attempt fails with the reason, and everybody else is served.
     pub(super) sender: Result<Sender, SenderError>,
     /// What makes its bodies, if it has a transform.
@@ -164,7 +187,12 @@ pub(super) enum Room {
 }
 
 impl Lane {
-    fn new(destination: Destination, own_listeners: &[SocketAddr], paused: Option<String>) -> Self {
+    fn new(
+        destination: Destination,
+        own_listeners: &[SocketAddr],
+        paused: Option<String>,
+        known: Option<&Self>,
+    ) -> Self {
         let breaker = Breaker::new(destination.max_concurrency);
         let sender = Sender::new(&destination, own_listeners.to_vec());
         let name = &destination.name;

@@ -139,12 +139,12 @@ impl Replaying {
         event: &Event,
     ) -> Vec<(DeliveryId, crate::domain::name::Name)> {
         let now = self.clock.now();
-        let meant = |destination: &&Destination| {
+        let meant = |destination: &Arc<Destination>| {
             destination.enabled
                 && replay.to.as_ref().is_none_or(|to| destination.name == *to)
                 && !destination.is_subject_of(event.kind, event.subject.as_deref())
         };
-        let meant = self.destinations.configured().filter(meant);
+        let meant = self.destinations.configured().into_iter().filter(meant);
         meant
             .map(|destination| {
                 (DeliveryId::from_bits(self.ids.next(now)), destination.name.clone())

@@ -81,7 +81,7 @@ impl Tending {
         let destinations = Arc::clone(&self.destinations);
         let mut rest = LOOK_EVERY;
         for destination in destinations.configured() {
-            if self.expire(destination).await? {
+            if self.expire(&destination).await? {
                 rest = Duration::ZERO;
             }
         }
@@ -96,7 +96,7 @@ impl Tending {
         }
         for joining in self.store.joining().await? {
             let configured = destinations.configured();
-            let mut named = configured.filter(|known| known.name == joining.destination);
+            let mut named = configured.iter().filter(|known| known.name == joining.destination);
             if let Some(destination) = named.next().filter(|destination| destination.enabled) {
                 rest = rest.min(self.join(destination, &joining).await?);
             }

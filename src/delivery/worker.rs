@@ -168,7 +168,7 @@ impl DeliveryWorker {
         let mut looks = Vec::new();
         for lane in self.courier.destinations.lanes() {
             match lane.room(elapsed) {
-                Room::Some(demand) => looks.push((Arc::clone(lane), demand)),
+                Room::Some(demand) => looks.push((lane, demand)),
                 Room::Later(moment) => rest = rest.min(moment.saturating_sub(elapsed)),
                 Room::None => {}
             }

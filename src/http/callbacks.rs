@@ -13,7 +13,7 @@ use super::page::{self, List, PageOf};
 use super::parameters;
 use super::params::{self, Params};
 use super::problem::Problem;
-use super::room::Room;
+use super::room::{Current, Room};
 use crate::clock::Time;
 use crate::config::Scope;
 use crate::domain::callback::CallbackOutcome;

@@ -1,6 +1,6 @@
 //! `/v1/conversations/{source}/{id}`: what was said in both directions, and what became of it.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 
 use super::auth::Caller;
 use super::operation::{Answer, Operation};

@@ -10,7 +10,7 @@ use super::auth::Caller;
 use super::operation::{Answer, Operation};
 use super::page::Listed;
 use super::problem::Problem;
-use super::room::Room;
+use super::room::{Current, Room};
 use crate::clock::Time;
 use crate::domain::destination::Destination;
 use crate::domain::name::Name;

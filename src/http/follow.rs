@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::web;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::params::{Params, not_allowed};
 use super::problem::{Code, Problem};
-use super::room::Room;
+use super::room::Current;
 use crate::domain::event::Event;
 use crate::domain::query::{EventFilter, Order, Page, PageRequest, Place};
 use crate::store::StoreError;
@@ -52,7 +51,7 @@ pub(super) fn wait(params: &mut Params) -> Result<Option<Duration>, Problem> {
 
 /// Somebody who follows the events, and how far they have come.
 pub(super) struct Follower {
-    room: web::Data<Room>,
+    room: Current,
     filter: EventFilter,
     place: Option<Place>,
     news: watch::Receiver<()>,
@@ -62,7 +61,7 @@ pub(super) struct Follower {
 impl Follower {
     /// Begins behind `place`, or at the oldest event.
     pub(super) fn new(
-        room: web::Data<Room>,
+        room: Current,
         filter: EventFilter,
         place: Option<Place>,
     ) -> Result<Self, Problem> {

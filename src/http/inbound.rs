@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 
 use super::answer::acknowledge;
 use super::body::{Body, NoBody};
 use super::head;
 use super::problem::{Code, Problem};
-use super::room::Room;
+use super::room::{Current, Room};
 use crate::domain::callback::{Callback, CallbackOutcome};
 use crate::domain::id::CallbackId;
 use crate::domain::source::Source;
@@ -22,7 +22,7 @@ use crate::vendor::{self, authenticity};
 /// A push: 404, 405, 401 from the head, 408 and 413, 401 over the body, 429, 503, and 200 once it is on disk. Where there is no
 /// room on the disk or in memory, the 503 comes before the body is read.
 pub(super) async fn push(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, Problem> {

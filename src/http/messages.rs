@@ -1,6 +1,6 @@
 //! `/v1/messages`: where messages stand, and the whole story of one.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 
 use super::auth::Caller;
 use super::operation::{Answer, Operation};
@@ -9,7 +9,7 @@ use super::parameters;
 use super::params::{self, Params};
 use super::path;
 use super::problem::Problem;
-use super::room::Room;
+use super::room::Current;
 use super::told::{MessageTold, StoryTold};
 use crate::domain::query::{MessageFilter, Page};
 

@@ -27,6 +27,7 @@ mod parameters;
 mod params;
 mod path;
 mod problem;
+mod reload;
 mod replays;
 mod reprocess;
 mod room;
@@ -42,5 +43,6 @@ mod trial;
 mod wrong_keys;
 
 pub use health::Health;
-pub use room::Room;
+pub use reload::{Reload, Reloaded};
+pub use room::{Room, Rooms};
 pub use server::{Listeners, serve};

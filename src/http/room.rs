@@ -1,8 +1,12 @@
-//! What handlers ask for: the parts of a running callbox that its two servers share.
+//! What handlers ask for: the parts of a running callbox that its two servers share, with the configuration of the moment.
 
+use std::future::{Ready, ready};
+use std::ops::Deref;
 use std::sync::Arc;
 
-use tokio::sync::Notify;
+use actix_web::{FromRequest, HttpRequest, dev, web};
+use arc_swap::ArcSwap;
+use tokio::sync::{Notify, mpsc};
 
 use super::body::InFlight;
 use super::follow::Gallery;
@@ -18,7 +22,7 @@ use crate::domain::id::IdMaker;
 use crate::receive::Receiver;
 use crate::store::Store;
 
-/// What handlers ask for. The configuration is fixed for as long as the servers run.
+/// What handlers ask for. A request sees one configuration from its beginning to its end; [`Rooms`] says which.
 #[expect(
     missing_debug_implementations,
     reason = "it holds stores, clocks and secrets; nobody prints it"
@@ -40,6 +44,8 @@ pub struct Room {
     pub key: [u8; 32],
     /// Whether callbox is stopping.
     pub health: Arc<Health>,
+    /// Where it is asked for that the configuration be read again.
+    pub(super) reloads: mpsc::Sender<Reload>,
     /// Rouses what carries replays out.
     pub replays: Arc<Notify>,
     /// Bytes of bodies in flight.
@@ -47,7 +53,7 @@ pub struct Room {
     /// The connections.
     pub(super) seats: Arc<Seats>,
     /// Requests to no source.
-    pub(super) strangers: Strangers,
+    pub(super) strangers: Arc<Strangers>,
     /// Who follows the events.
     pub(super) gallery: Gallery,
     /// Who sent wrong keys of late.
@@ -66,6 +72,7 @@ impl Room {
         clock: Arc<dyn Clock>,
         health: Arc<Health>,
         replays: Arc<Notify>,
+        reloads: mpsc::Sender<Reload>,
     ) -> Self {
         let store = Arc::clone(&receiver.store);
         let (ids, key) = (Arc::clone(&receiver.ids), store.key());
@@ -80,6 +87,7 @@ impl Room {
             clock,
             key,
             health,
+            reloads,
             replays,
             in_flight,
             seats,
@@ -90,8 +98,78 @@ impl Room {
         }
     }
 
+    /// The same with another configuration, for the requests to come.
+    #[must_use]
+    pub fn with(&self, config: Arc<Config>) -> Self {
+        let rates = self.receiver.rates.renewed(&config.sources, &self.clock);
+        Self {
+            receiver: self.receiver.with(config.destinations.clone().into(), rates),
+            config,
+            store: Arc::clone(&self.store),
+            board: Arc::clone(&self.board),
+            ids: Arc::clone(&self.ids),
+            clock: Arc::clone(&self.clock),
+            key: self.key,
+            health: Arc::clone(&self.health),
+            replays: Arc::clone(&self.replays),
+            reloads: self.reloads.clone(),
+            in_flight: self.in_flight.clone(),
+            strangers: Arc::clone(&self.strangers),
+            gallery: Arc::clone(&self.gallery),
+        }
+    }
+
     /// What vendors call, up to where a callback's path begins: what is configured, never what a header says.
     pub(super) fn public_url(&self) -> &str {
         self.config.server.public_url.as_ref().map_or("", |url| url.as_str().trim_end_matches('/'))
+    }
+}
+
+/// The room of the moment. Who reads a new configuration puts another one in its place.
+#[expect(missing_debug_implementations, reason = "it holds what a room holds")]
+pub struct Rooms(ArcSwap<Room>);
+
+impl Rooms {
+    /// Begins with this one.
+    #[must_use]
+    pub fn new(room: Room) -> Self {
+        Self(ArcSwap::from_pointee(room))
+    }
+
+    /// The room of this moment.
+    #[must_use]
+    pub fn now(&self) -> Arc<Room> {
+        self.0.load_full()
+    }
+
+    /// From now on requests are answered from this one; those under way keep theirs.
+    pub fn replace(&self, room: Room) {
+        self.0.store(Arc::new(room));
+    }
+}
+
+/// The room that a request began in.
+#[derive(Clone)]
+pub(super) struct Current(Arc<Room>);
+
+impl Deref for Current {
+    type Target = Room;
+
+    fn deref(&self) -> &Room {
+        &self.0
+    }
+}
+
+impl FromRequest for Current {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let rooms = request.app_data::<web::Data<Rooms>>();
+        ready(
+            rooms
+                .map(|rooms| Self(rooms.now()))
+                .ok_or_else(|| Problem::new(Code::Unavailable, "callbox is not set up to answer")),
+        )
     }
 }

@@ -76,7 +76,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// Serves both until `stop`, then ends what was started, within ten seconds; `hurry` cuts that short.
 pub async fn serve(
     listeners: Listeners,
-    room: Arc<Room>,
+    rooms: Arc<Rooms>,
     stop: CancellationToken,
     hurry: CancellationToken,
 ) -> io::Result<()> {

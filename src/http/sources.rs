@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::auth::Caller;
 use super::operation::{Answer, Operation};
 use super::problem::Problem;
-use super::room::Room;
+use super::room::{Current, Room};
 use super::strangers::Stranger;
 use crate::clock::Time;
 use crate::config::Scope;

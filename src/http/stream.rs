@@ -92,7 +92,7 @@ async fn newest(room: &Room) -> Result<Option<Place>, StoreError> {
 }
 
 /// Writes down for one reader what happens, until it goes, stalls, or callbox stops.
-async fn feed(room: web::Data<Room>, mut follower: Follower, pieces: mpsc::Sender<Bytes>) {
+async fn feed(room: Current, mut follower: Follower, pieces: mpsc::Sender<Bytes>) {
     loop {
         let found = tokio::select! {
             () = pieces.closed() => return,

@@ -10,7 +10,7 @@ use super::operation::{Answer, Operation};
 use super::parameters;
 use super::params::Params;
 use super::problem::{Code, Problem};
-use super::room::Room;
+use super::room::Current;
 use crate::config::Scope;
 use crate::delivery::{Body as Made, NothingToSend};
 use crate::domain::destination::Format;

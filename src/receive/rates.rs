@@ -1,6 +1,7 @@
 //! How many callbacks a second each source may bring: what is beyond is not kept, and is told when to come again.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -16,13 +17,22 @@ use crate::domain::source::Source;
 
 /// The limits of those sources that have one.
 #[derive(Debug, Default)]
-pub struct Rates(HashMap<Name, Limit>);
+pub struct Rates(HashMap<Name, Arc<Limit>>);
 
 #[derive(Debug)]
 struct Limit {
+    rate: NonZeroU32,
     limiter: RateLimiter<NotKeyed, InMemoryState, Steady, NoOpMiddleware<Duration>>,
     watch: Steady,
     refused: AtomicU64,
+}
+
+impl Limit {
+    fn new(rate: NonZeroU32, clock: &Arc<dyn Clock>) -> Self {
+        let watch = Steady(Arc::clone(clock));
+        let limiter = RateLimiter::direct_with_clock(Quota::per_second(rate), watch.clone());
+        Self { rate, limiter, watch, refused: AtomicU64::new(0) }
+    }
 }
 
 /// Our clock, as the limiter reads it.
@@ -41,11 +51,17 @@ impl Rates {
     /// Limits for these sources. After a quiet second a source may bring a second's worth at once.
     #[must_use]
     pub fn of(sources: &[Source], clock: &Arc<dyn Clock>) -> Self {
+        Self::default().renewed(sources, clock)
+    }
+
+    /// Limits for these sources, which go on where a source had the same limit already.
+    #[must_use]
+    pub fn renewed(&self, sources: &[Source], clock: &Arc<dyn Clock>) -> Self {
         let limited = sources.iter().filter_map(|source| {
-            let watch = Steady(Arc::clone(clock));
-            let limiter =
-                RateLimiter::direct_with_clock(Quota::per_second(source.rate?), watch.clone());
-            Some((source.name.clone(), Limit { limiter, watch, refused: AtomicU64::new(0) }))
+            let rate = source.rate?;
+            let known = self.0.get(&source.name).filter(|known| known.rate == rate).cloned();
+            let limit = known.unwrap_or_else(|| Arc::new(Limit::new(rate, clock)));
+            Some((source.name.clone(), limit))
         });
         Self(limited.collect())
     }

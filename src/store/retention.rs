@@ -21,7 +21,7 @@ const COURTESY: Duration = Duration::from_millis(50);
 const FRUITLESS_MAX: usize = 100;
 
 /// How long each kind of thing is kept.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ages {
     /// Callbacks that were understood. One stays while a delivery of what it meant is open.
     pub callbacks: Duration,

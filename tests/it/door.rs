@@ -230,7 +230,7 @@ async fn a_store_that_fails_makes_nothing_authentic_and_does_not_count_against_a
         destinations: Arc::new([]),
         ids: Arc::new(IdMaker::new(Random::from_seed(1))),
         key: shelf.store.key(),
-        drift: DriftBook::default(),
+        drift: Arc::new(DriftBook::default()),
         rates: Rates::of(&config.sources, &clock),
         wake: Arc::default(),
         news: tokio::sync::watch::Sender::new(()),

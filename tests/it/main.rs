@@ -32,6 +32,7 @@ mod order;
 mod paging;
 mod receive;
 mod refuse;
+mod reload;
 mod replay;
 mod replays;
 mod reprocess;

@@ -134,6 +134,11 @@ impl Program {
         kill_process(self.pid(), Signal::TERM).unwrap();
     }
 
+    /// Asks it to read its configuration again.
+    pub(crate) fn hang_up(&self) {
+        kill_process(self.pid(), Signal::HUP).unwrap();
+    }
+
     /// Its number among the system's processes.
     pub(crate) fn id(&self) -> i32 {
         self.pid().as_raw_nonzero().get()
