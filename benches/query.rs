@@ -1,5 +1,4 @@
-//! How long questions take in a full store while 500 callbacks a second arrive, beside the bare SQL, and what they cost the callbacks;
-//! and how long after the acknowledgement those hear of events who follow them.
+//! How long questions take in a full store while callbacks arrive, beside the bare SQL, what they cost the callbacks, and how soon followers hear.
 //!
 //! `cargo bench --bench query -- EVENTS` (1,000,000 by default; three messages for every ten events).
 //! `CALLBOX_BENCH_FOLDER` keeps the store there for the next run; without it, it is made anew and removed.

@@ -252,6 +252,12 @@ pub(super) const DELIVERIES: &[Param] = &[
     param("destination", Shape::Name, "crm", "The destination's name."),
     param("state", Shape::Word(delivery_states), "pending", "Where it stands."),
     param("event_id", Shape::EventId, "evt_01M2N3P4Q5R6S7T8V9W0X1Y2Z3", "The event's id."),
+    param(
+        "blocking",
+        Shape::Word(flags),
+        "true",
+        "Whether it is exhausted and holds up those behind it until an operator retries or cancels it.",
+    ),
     param("since", Shape::Time, "2026-08-12T09:15:57Z", "Made at or after this, by our clock."),
     param("until", Shape::Time, "2026-08-13T00:00:00Z", "Made before this, by our clock."),
 ];

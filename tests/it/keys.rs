@@ -57,6 +57,7 @@ async fn shared(shop: &Receiver, desk: &Receiver, all: &Receiver) -> Callbox {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one callbox is asked for everything")]
 async fn for_a_key_that_is_limited_to_a_source_nothing_of_the_others_is_there() {
     let (shop, desk, all) =
         (Receiver::start().await, Receiver::start().await, Receiver::start().await);
