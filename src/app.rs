@@ -17,6 +17,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, StoreSettings};
 use crate::delivery::{DeliveryWorker, Destinations, Replaying, Tending, Watch};
 use crate::domain::id::IdMaker;
+use crate::domain::source::Source;
 use crate::http::{self, Health, Listeners, Room, Rooms};
 use crate::random::Random;
 use crate::receive::{DriftBook, Rates, Receiver};
@@ -99,7 +100,8 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
     let (replays, news) = (Arc::new(Notify::new()), watch::Sender::new(()));
     let parts = Parts { store: &store, board: &board, ids: &ids, clock: &clock, wake: &wake };
     let (tending, replaying) = (parts.tending(), parts.replaying(&replays));
-    let watch = parts.watch(&config, &news);
+    let (watched, sources) = watch::channel(config.sources.clone());
+    let watch = parts.watch(sources, &news);
     let receiver = Receiver {
         store: Arc::clone(&store),
         destinations: config.destinations.clone().into(),
@@ -124,8 +126,17 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
         replays,
         reloads,
     );
+    let rooms = Arc::new(Rooms::new(room));
+    let reloading = Some(Reloading {
+        rooms: Arc::clone(&rooms),
+        board,
+        store: Arc::clone(&store),
+        clock: Arc::clone(&clock),
+        watched,
+        asked,
+    });
     let upkeep = Upkeep { retention, indexing, tending, replaying, watch };
-    Ok(App { listeners, room: Arc::new(room), worker, upkeep, store, health, clock })
+    Ok(App { listeners, rooms, reloading, worker, upkeep, store, health, clock })
 }
 
 /// What several of those need that go on beside the requests.
@@ -156,48 +167,11 @@ impl Parts<'_> {
         Replaying::new(store, board, Arc::clone(ids), Arc::clone(clock), notified)
     }
 
-    fn watch(&self, config: &Config, news: &watch::Sender<()>) -> Watch {
+    fn watch(&self, sources: watch::Receiver<Vec<Source>>, news: &watch::Sender<()>) -> Watch {
         let Self { store, board, ids, clock, wake } = *self;
-        let watched = (Arc::clone(board), config.sources.clone());
+        let watched = (Arc::clone(board), sources);
         let (ids, clock, wake) = (Arc::clone(ids), Arc::clone(clock), Arc::clone(wake));
         Watch::new(Arc::clone(store), watched, ids, clock, wake, news.clone())
-    }
-}
-
-/// What goes on beside the requests and the deliveries.
-struct Upkeep {
-    retention: Retention,
-    indexing: Indexing,
-    tending: Tending,
-    replaying: Replaying,
-    watch: Watch,
-}
-
-impl Upkeep {
-    /// Starts all of it, until `stop`.
-    fn start(
-        self,
-        store: &Arc<dyn Store>,
-        clock: &Arc<dyn Clock>,
-        stop: &CancellationToken,
-    ) -> JoinSet<()> {
-        let mut tasks = JoinSet::new();
-        tasks.spawn(self.retention.run(stop.clone()));
-        tasks.spawn(self.indexing.run(stop.clone()));
-        tasks.spawn(self.tending.run(stop.clone()));
-        tasks.spawn(self.replaying.run(stop.clone()));
-        tasks.spawn(self.watch.run(stop.clone()));
-        tasks.spawn(watch_disk(Arc::clone(store), Arc::clone(clock), stop.clone()));
-        tasks
-    }
-}
-
-/// Waits until every task has ended.
-async fn all_ended(tasks: &mut JoinSet<()>) {
-    while let Some(ended) = tasks.join_next().await {
-        if let Err(error) = ended {
-            tracing::error!(%error, "something that goes on beside the requests has failed; please report it");
-        }
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::delivery::Destinations;
+use crate::domain::source::Source;
 use crate::http::{Reload, Reloaded, Rooms};
 use crate::store::{Store, StoreError};
 
@@ -20,6 +21,8 @@ pub struct Reloading {
     pub(super) board: Arc<Destinations>,
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
+    /// Tells the watch of the sources.
+    pub(super) watched: watch::Sender<Vec<Source>>,
     pub(super) asked: mpsc::Receiver<Reload>,
 }
 
@@ -56,6 +59,7 @@ impl Reloading {
         let names = names.map(|destination| (destination.name.clone(), destination.from)).collect();
         self.store.configured(names, self.clock.now()).await?;
         self.board.renew(config.destinations.clone()).await?;
+        self.watched.send_replace(config.sources.clone());
         let reloaded = Reloaded {
             sources: config.sources.len(),
             destinations: config.destinations.len(),

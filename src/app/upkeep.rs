@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::delivery::{Replaying, Tending};
+use crate::delivery::{Replaying, Tending, Watch};
 use crate::store::{Indexing, Retention, Store};
 
 /// How often the free space is looked at.
@@ -19,6 +19,7 @@ pub(super) struct Upkeep {
     pub(super) indexing: Indexing,
     pub(super) tending: Tending,
     pub(super) replaying: Replaying,
+    pub(super) watch: Watch,
 }
 
 impl Upkeep {
@@ -34,6 +35,7 @@ impl Upkeep {
         tasks.spawn(self.indexing.run(stop.clone()));
         tasks.spawn(self.tending.run(stop.clone()));
         tasks.spawn(self.replaying.run(stop.clone()));
+        tasks.spawn(self.watch.run(stop.clone()));
         tasks.spawn(watch_disk(Arc::clone(store), Arc::clone(clock), stop.clone()));
         tasks
     }

@@ -13,6 +13,7 @@ pub mod events;
 pub mod keys;
 pub mod messages;
 mod progress;
+pub mod reload;
 pub mod replay;
 pub mod serve;
 pub mod simulate;

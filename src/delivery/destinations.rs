@@ -89,6 +89,9 @@ impl Destinations {
             });
             *lanes = renewed.collect();
         }
+        for lane in self.lanes().iter().filter(|lane| !lane.blocks()) {
+            self.outbox.unblock(&lane.destination.name).await?;
+        }
         self.wake.notify_one();
         Ok(())
     }
@@ -162,7 +165,8 @@ pub(super) struct Lane {
     pub(super) sender: Result<Sender, SenderError>,
     /// What makes its bodies, if it has a transform.
     press: Option<Press>,
-    condition: Mutex<Condition>,
+    /// Shared with the lane that this one replaced: its attempts may still be under way.
+    condition: Arc<Mutex<Condition>>,
 }
 
 /// Moments are [`Clock::elapsed`]'s.
@@ -173,6 +177,34 @@ struct Condition {
     held_until: Duration,
     in_flight: usize,
     latest: Latest,
+}
+
+impl Condition {
+    /// How a destination stands when it is configured: as before, if it is known. Another URL or concurrency begins with a closed
+    /// breaker.
+    fn of(
+        destination: &Destination,
+        paused: Option<String>,
+        known: Option<&Lane>,
+    ) -> Arc<Mutex<Self>> {
+        let breaker = Breaker::new(destination.max_concurrency);
+        let Some(known) = known else {
+            let (held_until, latest) = (Duration::ZERO, Latest::default());
+            return Arc::new(Mutex::new(Self {
+                paused,
+                breaker,
+                held_until,
+                in_flight: 0,
+                latest,
+            }));
+        };
+        let was = &known.destination;
+        if was.url != destination.url || was.max_concurrency != destination.max_concurrency {
+            let mut condition = known.condition.lock();
+            (condition.breaker, condition.held_until) = (breaker, Duration::ZERO);
+        }
+        Arc::clone(&known.condition)
+    }
 }
 
 /// What a lane could take now.
@@ -193,7 +225,6 @@ impl Lane {
         paused: Option<String>,
         known: Option<&Self>,
     ) -> Self {
-        let breaker = Breaker::new(destination.max_concurrency);
         let sender = Sender::new(&destination, own_listeners.to_vec());
         let name = &destination.name;
         let mut press = None;
@@ -210,9 +241,8 @@ impl Lane {
         if !destination.allow_subnets.is_empty() {
             tracing::info!(destination.name = %name, destination.allow_subnets = ?destination.allow_subnets, "a destination may be in networks that are not public");
         }
-        let (held_until, latest) = (Duration::ZERO, Latest::default());
-        let condition = Condition { paused, breaker, held_until, in_flight: 0, latest };
-        Self { destination, sender, press, condition: Mutex::new(condition) }
+        let condition = Condition::of(&destination, paused, known);
+        Self { destination: Arc::new(destination), sender, press, condition }
     }
 
     /// What is sent of an event.
@@ -227,7 +257,7 @@ impl Lane {
 
     /// Whether an exhausted delivery holds up those behind it.
     pub(super) fn blocks(&self) -> bool {
-        let Destination { order, on_exhausted, .. } = &self.destination;
+        let Destination { order, on_exhausted, .. } = &*self.destination;
         order.is_some() && *on_exhausted == OnExhausted::Block
     }
 

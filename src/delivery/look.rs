@@ -48,10 +48,11 @@ impl Watch {
         looks.push(Look::new(Condition::DiskLow, "disk", sign, 0));
         let destinations = std::sync::Arc::clone(&self.destinations);
         for destination in destinations.configured() {
-            self.destination(destination, &mut looks).await?;
+            self.destination(&destination, &mut looks).await?;
         }
         let drift = self.store.drift().await?;
-        for source in self.sources.clone() {
+        let sources = self.sources.borrow().clone();
+        for source in sources {
             let found = drift.iter().filter(|(name, ..)| *name == source.name);
             let mut found: Vec<(Time, &str)> = found
                 .map(|(_, finding, seen)| (seen.first_seen_at, finding.name.as_str()))

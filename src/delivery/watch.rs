@@ -31,7 +31,8 @@ pub(super) type Key = (Condition, String);
 pub struct Watch {
     pub(super) store: Arc<dyn Store>,
     pub(super) destinations: Arc<Destinations>,
-    pub(super) sources: Vec<Source>,
+    /// The sources as they are configured now.
+    pub(super) sources: watch::Receiver<Vec<Source>>,
     ids: Arc<IdMaker>,
     pub(super) clock: Arc<dyn Clock>,
     wake: Arc<Notify>,
@@ -48,7 +49,7 @@ impl Watch {
     #[must_use]
     pub fn new(
         store: Arc<dyn Store>,
-        (destinations, sources): (Arc<Destinations>, Vec<Source>),
+        (destinations, sources): (Arc<Destinations>, watch::Receiver<Vec<Source>>),
         ids: Arc<IdMaker>,
         clock: Arc<dyn Clock>,
         wake: Arc<Notify>,
@@ -215,7 +216,7 @@ impl Watch {
             .map_err(|error| StoreError::Failed(format!("an alarm can't be written: {error}")))?;
         let source = OURS.parse().map_err(|_| StoreError::Failed("no source".to_owned()))?;
         let configured = self.destinations.configured();
-        let wanted = configured.filter(|destination| {
+        let wanted = configured.into_iter().filter(|destination| {
             destination.wants(kind, &source, None)
                 && !destination.is_subject_of(kind, Some(subject))
         });

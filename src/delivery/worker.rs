@@ -104,7 +104,8 @@ impl DeliveryWorker {
         self.finish(grace).await;
     }
 
-    /// Makes what the last stop cut off due again, and lets lines go on that their destination does not want blocked. Has to come before the first round. Returns how many deliveries that were.
+    /// Makes what the last stop cut off due again, and lets lines go on that their destination does not want blocked. Has to come
+    /// before the first round. Returns how many deliveries that were.
     pub async fn recover(&self) -> Result<usize, StoreError> {
         let due = self.courier.store.recover(self.courier.steady.now()).await?;
         for lane in self.courier.destinations.lanes().iter().filter(|lane| !lane.blocks()) {

@@ -8,7 +8,7 @@ use super::auth::Caller;
 use super::operation::{Answer, Operation};
 use super::page::Listed;
 use super::problem::{Code, Problem};
-use super::room::Room;
+use super::room::{Current, Room};
 use crate::clock::Time;
 use crate::store::StoreError;
 
@@ -35,7 +35,7 @@ pub(super) struct Told {
 }
 
 /// `GET /v1/alarms`, for who may see everything.
-async fn list(room: web::Data<Room>, caller: Caller) -> Result<HttpResponse, Problem> {
+async fn list(room: Current, caller: Caller) -> Result<HttpResponse, Problem> {
     if caller.reach.sources().is_some() {
         let detail = "a key that is limited to sources does not see the alarms of the others";
         return Err(Problem::new(Code::Forbidden, detail));

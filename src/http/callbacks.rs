@@ -63,7 +63,7 @@ pub(super) const BODY: Operation =
 
 /// `GET /v1/callbacks`.
 async fn list(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
     caller: Caller,
 ) -> Result<HttpResponse, Problem> {
@@ -90,7 +90,7 @@ async fn list(
 
 /// `GET /v1/callbacks/{id}`.
 async fn one(
-    room: web::Data<Room>,
+    room: Current,
     caller: Caller,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
@@ -104,7 +104,7 @@ async fn one(
 
 /// `GET /v1/callbacks/{id}/body`: the bytes, in such a way that no browser runs them.
 async fn body(
-    room: web::Data<Room>,
+    room: Current,
     caller: Caller,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {

@@ -15,7 +15,7 @@ use super::page::{self, List, Listed, PageOf};
 use super::parameters;
 use super::params::{Params, not_allowed};
 use super::problem::{Code, Problem};
-use super::room::Room;
+use super::room::{Current, Room};
 use crate::clock::Time;
 use crate::config::Scope;
 use crate::domain::consumer::{CONSUMERS_MAX, Consumer, Lag};
@@ -104,7 +104,7 @@ struct LagTold {
 }
 
 /// `GET /v1/consumers`.
-async fn list(room: web::Data<Room>, caller: Caller) -> Result<HttpResponse, Problem> {
+async fn list(room: Current, caller: Caller) -> Result<HttpResponse, Problem> {
     let all = room.store.consumers().await?;
     let seen = all.into_iter().filter(|(consumer, _)| filter_of(consumer, &caller).is_ok());
     let data = seen.map(|(consumer, lag)| told(&room, consumer, lag)).collect();
@@ -113,7 +113,7 @@ async fn list(room: web::Data<Room>, caller: Caller) -> Result<HttpResponse, Pro
 
 /// `GET /v1/consumers/{name}`.
 async fn one(
-    room: web::Data<Room>,
+    room: Current,
     caller: Caller,
     name: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
@@ -123,7 +123,7 @@ async fn one(
 
 /// `PUT /v1/consumers/{name}`: the filter's parameters are those of `/v1/events`.
 async fn keep(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
     caller: Caller,
     name: web::Path<String>,
@@ -157,7 +157,7 @@ async fn keep(
 
 /// `DELETE /v1/consumers/{name}`.
 async fn remove(
-    room: web::Data<Room>,
+    room: Current,
     caller: Caller,
     name: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
@@ -170,7 +170,7 @@ async fn remove(
 
 /// `GET /v1/consumers/{name}/events`: reading moves nobody on, so what was not committed comes again.
 async fn next(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
     caller: Caller,
     name: web::Path<String>,
@@ -193,7 +193,7 @@ async fn next(
 
 /// `POST /v1/consumers/{name}/commit`: what is before the cursor is done with.
 async fn commit(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
     caller: Caller,
     name: web::Path<String>,
@@ -218,7 +218,7 @@ async fn commit(
 
 /// `POST /v1/consumers/{name}/seek`.
 async fn seek(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
     caller: Caller,
     name: web::Path<String>,

@@ -1,6 +1,6 @@
 //! `/v1/conversations/{source}/{id}`: what was said in both directions, and what became of it.
 
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::auth::Caller;
 use super::operation::{Answer, Operation};
@@ -9,7 +9,7 @@ use super::parameters;
 use super::params::Params;
 use super::path;
 use super::problem::Problem;
-use super::room::Room;
+use super::room::Current;
 use crate::domain::event::Event;
 use crate::domain::query::Order;
 
@@ -22,11 +22,7 @@ pub(super) const ONE: Operation =
         )]);
 
 /// `GET /v1/conversations/{source}/{id}`, oldest first unless told otherwise; the id percent-encoded.
-async fn one(
-    room: web::Data<Room>,
-    request: HttpRequest,
-    caller: Caller,
-) -> Result<HttpResponse, Problem> {
+async fn one(room: Current, request: HttpRequest, caller: Caller) -> Result<HttpResponse, Problem> {
     let mut params = Params::read(request.query_string())?;
     let page = page::request_from(Order::Ascending, &mut params, List::Conversation, &room.key)?;
     params.end()?;

@@ -8,7 +8,7 @@ use super::page::{self, List, PageOf};
 use super::parameters;
 use super::params::{self, Params};
 use super::problem::{Code, Problem};
-use super::room::Room;
+use super::room::{Current, Room};
 use crate::domain::delivery::{Delivery, DeliveryState, Trigger};
 use crate::domain::id::DeliveryId;
 use crate::domain::query::DeliveryFilter;
@@ -38,7 +38,7 @@ pub(super) const CANCEL: Operation =
 
 /// `GET /v1/deliveries`.
 async fn list(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
     caller: Caller,
 ) -> Result<HttpResponse, Problem> {
@@ -61,7 +61,7 @@ async fn list(
 
 /// `GET /v1/deliveries/{id}`.
 async fn one(
-    room: web::Data<Room>,
+    room: Current,
     caller: Caller,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
@@ -70,7 +70,7 @@ async fn one(
 
 /// `POST /v1/deliveries/{id}/retry`: due now, whatever its schedule says, and though it had ended.
 async fn retry(
-    room: web::Data<Room>,
+    room: Current,
     caller: Caller,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
@@ -97,7 +97,7 @@ async fn not_now(room: &Room, id: DeliveryId) -> Result<Problem, Problem> {
 
 /// `POST /v1/deliveries/{id}/cancel`: no further attempts.
 async fn cancel(
-    room: web::Data<Room>,
+    room: Current,
     caller: Caller,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {

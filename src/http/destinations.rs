@@ -37,7 +37,7 @@ pub(super) const RESUME: Operation =
         .answers(&[Answer::json::<Shown<'static>>("The destination, active.")]);
 
 /// `GET /v1/destinations`.
-async fn list(room: web::Data<Room>, caller: Caller) -> Result<HttpResponse, Problem> {
+async fn list(room: Current, caller: Caller) -> Result<HttpResponse, Problem> {
     let mut data = Vec::new();
     let destinations = room.config.destinations.iter();
     for destination in destinations.filter(|one| caller.reach.has_destination(one)) {
@@ -48,7 +48,7 @@ async fn list(room: web::Data<Room>, caller: Caller) -> Result<HttpResponse, Pro
 
 /// `GET /v1/destinations/{name}`.
 async fn one(
-    room: web::Data<Room>,
+    room: Current,
     caller: Caller,
     name: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
@@ -58,7 +58,7 @@ async fn one(
 
 /// `POST /v1/destinations/{name}/pause`: what is due waits; attempts under way end.
 async fn pause(
-    room: web::Data<Room>,
+    room: Current,
     caller: Caller,
     name: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
@@ -69,7 +69,7 @@ async fn pause(
 
 /// `POST /v1/destinations/{name}/resume`.
 async fn resume(
-    room: web::Data<Room>,
+    room: Current,
     caller: Caller,
     name: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {

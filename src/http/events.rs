@@ -11,7 +11,7 @@ use super::page::{self, List, PageOf};
 use super::parameters;
 use super::params::{self, Params, not_allowed};
 use super::problem::{Code, Problem};
-use super::room::Room;
+use super::room::{Current, Room};
 use crate::domain::delivery::Delivery;
 use crate::domain::event::Event;
 use crate::domain::glob::Glob;
@@ -32,7 +32,7 @@ pub(super) const ONE: Operation =
 
 /// `GET /v1/events`, and with `wait` as soon as there is one.
 async fn list(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
     caller: Caller,
 ) -> Result<HttpResponse, Problem> {
@@ -59,7 +59,7 @@ async fn list(
 
 /// `GET /v1/events/{id}`.
 async fn one(
-    room: web::Data<Room>,
+    room: Current,
     caller: Caller,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::alarms;
 use super::operation::{Answer, Operation};
-use super::room::Room;
+use super::room::{Current, Room};
 
 /// A worker that has not begun a round for so long has stalled: it rests 5 s at the most.
 const STALLED_AFTER: Duration = Duration::from_secs(30);
@@ -68,7 +68,7 @@ pub(super) async fn alive() -> HttpResponse {
 }
 
 /// `GET /readyz`: the store takes writes, and callbox is not stopping.
-pub(super) async fn ready(room: web::Data<Room>) -> HttpResponse {
+pub(super) async fn ready(room: Current) -> HttpResponse {
     if is_ready(&room).await {
         return HttpResponse::Ok().content_type("text/plain").body("ready\n");
     }
@@ -90,7 +90,7 @@ async fn is_ready(room: &Room) -> bool {
 }
 
 /// `GET /health`: every component, with its reason; 503 when one is ill. For alerts, never for balancers.
-async fn whole(room: web::Data<Room>) -> HttpResponse {
+async fn whole(room: Current) -> HttpResponse {
     let store = match (room.store.damage(), room.store.ready().await) {
         (Some(damage), _) => Component::ill(format!("the database is damaged: {damage}")),
         (None, Err(error)) => Component::ill(error.to_string()),

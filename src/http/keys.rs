@@ -8,7 +8,7 @@ use super::auth::Caller;
 use super::operation::{Answer, Operation};
 use super::page::Listed;
 use super::problem::{Code, Problem};
-use super::room::Room;
+use super::room::Current;
 use crate::clock::Time;
 use crate::config::Scope;
 use crate::domain::name::Name;
@@ -25,7 +25,7 @@ pub(super) const LIST: Operation = Operation::get(
 )]);
 
 /// `GET /v1/keys`, for who may operate on everything.
-async fn list(room: web::Data<Room>, caller: Caller) -> Result<HttpResponse, Problem> {
+async fn list(room: Current, caller: Caller) -> Result<HttpResponse, Problem> {
     if caller.reach.sources().is_some() {
         let detail = "a key that is limited to sources does not see the other keys";
         return Err(Problem::new(Code::Forbidden, detail));

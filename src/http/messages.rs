@@ -1,6 +1,6 @@
 //! `/v1/messages`: where messages stand, and the whole story of one.
 
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::auth::Caller;
 use super::operation::{Answer, Operation};
@@ -31,7 +31,7 @@ pub(super) const ONE: Operation =
 
 /// `GET /v1/messages`, the latest to be heard of for the first time at the beginning.
 async fn list(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
     caller: Caller,
 ) -> Result<HttpResponse, Problem> {
@@ -63,11 +63,7 @@ async fn list(
 }
 
 /// `GET /v1/messages/{source}/{message_id}`; the id is percent-encoded, for ids hold `/`, `+` and `@`.
-async fn one(
-    room: web::Data<Room>,
-    request: HttpRequest,
-    caller: Caller,
-) -> Result<HttpResponse, Problem> {
+async fn one(room: Current, request: HttpRequest, caller: Caller) -> Result<HttpResponse, Problem> {
     let mut params = Params::read(request.query_string())?;
     let instance = params.text("instance")?;
     params.end()?;

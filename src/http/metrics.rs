@@ -11,7 +11,7 @@ use prometheus_client::registry::Registry;
 use super::auth::Caller;
 use super::operation::{Answer, Operation};
 use super::problem::{Code, Problem};
-use super::room::Room;
+use super::room::{Current, Room};
 use crate::domain::drift::Kind;
 use crate::domain::reach::Reach;
 
@@ -69,7 +69,7 @@ pub(super) const ALL: Operation =
         .answers(&[Answer::text(CONTENT_TYPE, "The metrics in the text format.")]);
 
 /// `GET /metrics`: made at each look from what the store and the worker know.
-async fn all(room: web::Data<Room>, caller: Caller) -> Result<HttpResponse, Problem> {
+async fn all(room: Current, caller: Caller) -> Result<HttpResponse, Problem> {
     let mut registry = Registry::with_prefix("callbox");
     whole(&room, &mut registry);
     sources(&room, &caller.reach, &mut registry).await?;

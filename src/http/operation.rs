@@ -11,7 +11,7 @@ use super::auth;
 use super::parameters::Param;
 use super::params;
 use super::problem::{Code, Problem};
-use super::room::Room;
+use super::room::Rooms;
 use crate::config::Scope;
 
 /// One thing that the API does at a path.
@@ -227,8 +227,8 @@ impl Operation {
 
     /// First who asks, then what for: whoever has no key learns nothing about parameters.
     fn judge(&self, request: &ServiceRequest) -> Result<(), Problem> {
-        if let (Some(scope), Some(room)) = (self.scope, request.app_data::<web::Data<Room>>()) {
-            let caller = auth::caller(room, request.request())?;
+        if let (Some(scope), Some(rooms)) = (self.scope, request.app_data::<web::Data<Rooms>>()) {
+            let caller = auth::caller(&rooms.now(), request.request())?;
             caller.require(scope)?;
             request.extensions_mut().insert(caller);
         }

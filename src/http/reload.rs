@@ -1,19 +1,20 @@
 //! `POST /v1/reload`: the configuration is read again, and taken over if it is right.
 
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpResponse, web};
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::auth;
+use super::auth::Caller;
+use super::operation::{Answer, Operation};
 use super::problem::{Code, Problem};
 use super::room::Current;
-use crate::config::Scope;
 
 /// That somebody asks for the configuration to be read again, and where to tell what came of it: on failure, why.
 pub type Reload = oneshot::Sender<Result<Reloaded, String>>;
 
 /// A configuration that was taken over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Reloaded {
     /// How many sources it has.
     pub sources: usize,
@@ -25,9 +26,18 @@ pub struct Reloaded {
     pub needs_restart: Vec<&'static str>,
 }
 
-/// `POST /v1/reload`.
-pub(super) async fn reload(room: Current, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    auth::require(&room, &request, Scope::Operate)?;
+/// Reading the configuration again.
+pub(super) const RELOAD: Operation =
+    Operation::post("reload", "Read the configuration again and take it over", || web::to(reload))
+        .answers(&[Answer::json::<Reloaded>("It was taken over.")])
+        .may_refuse(&[Code::Conflict]);
+
+/// `POST /v1/reload`, for who may operate on everything.
+async fn reload(room: Current, caller: Caller) -> Result<HttpResponse, Problem> {
+    if caller.reach.sources().is_some() {
+        let detail = "a key that is limited to sources can't change what the others go by";
+        return Err(Problem::new(Code::Forbidden, detail));
+    }
     let (tell, told) = oneshot::channel();
     let no_file = || Problem::new(Code::Conflict, "this callbox was not started from a file");
     room.reloads.send(tell).await.map_err(|_| no_file())?;

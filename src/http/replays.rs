@@ -14,7 +14,7 @@ use super::page::{self, List, PageOf};
 use super::parameters;
 use super::params::{Params, not_allowed};
 use super::problem::{Code, Problem};
-use super::room::Room;
+use super::room::{Current, Room};
 use crate::domain::id::{EventId, ReplayId};
 use crate::domain::name::Name;
 use crate::domain::query::{EventFilter, Page};
@@ -82,7 +82,7 @@ struct Wish {
 }
 
 /// `POST /v1/replays`: counts, and unless that is all, begins.
-async fn begin(room: web::Data<Room>, caller: Caller, body: Body) -> Result<HttpResponse, Problem> {
+async fn begin(room: Current, caller: Caller, body: Body) -> Result<HttpResponse, Problem> {
     let wish = wish(&room, &caller, body).await?;
     let Some(filter) = &wish.filter else {
         return Err(wrong("`filter` is missing: say which events, or {} for all that are kept"));
@@ -101,7 +101,7 @@ async fn begin(room: web::Data<Room>, caller: Caller, body: Body) -> Result<Http
 
 /// `POST /v1/events/{id}/replay`: the same for one event; the body may be left out.
 async fn one_event(
-    room: web::Data<Room>,
+    room: Current,
     caller: Caller,
     id: web::Path<String>,
     body: Body,
@@ -116,7 +116,7 @@ async fn one_event(
 
 /// `GET /v1/replays`.
 async fn list(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
     caller: Caller,
 ) -> Result<HttpResponse, Problem> {
@@ -131,7 +131,7 @@ async fn list(
 
 /// `GET /v1/replays/{id}`.
 async fn one(
-    room: web::Data<Room>,
+    room: Current,
     caller: Caller,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
@@ -140,7 +140,7 @@ async fn one(
 
 /// `POST /v1/replays/{id}/cancel`: nothing more is handed out, and what of it waits ends; attempts under way do not.
 async fn cancel(
-    room: web::Data<Room>,
+    room: Current,
     caller: Caller,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {

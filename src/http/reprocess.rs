@@ -9,7 +9,7 @@ use super::operation::{self, Operation};
 use super::parameters;
 use super::params::Params;
 use super::problem::{Code, Problem};
-use super::room::Room;
+use super::room::Current;
 use crate::domain::callback::CallbackOutcome;
 use crate::domain::difference::{self, Difference};
 use crate::domain::event::Event;
@@ -28,7 +28,7 @@ pub(super) const REPROCESS: Operation =
 
 /// `POST /v1/callbacks/{id}/reprocess`; with `?dry_run=true` it says what would become of it, and changes nothing.
 async fn reprocess(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
     caller: Caller,
     id: web::Path<String>,

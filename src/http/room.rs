@@ -12,6 +12,8 @@ use super::body::InFlight;
 use super::follow::Gallery;
 use super::health::Health;
 use super::key_uses::KeyUses;
+use super::problem::{Code, Problem};
+use super::reload::Reload;
 use super::seats::Seats;
 use super::strangers::Strangers;
 use super::wrong_keys::WrongKeys;
@@ -55,11 +57,11 @@ pub struct Room {
     /// Requests to no source.
     pub(super) strangers: Arc<Strangers>,
     /// Who follows the events.
-    pub(super) gallery: Gallery,
+    pub(super) gallery: Arc<Gallery>,
     /// Who sent wrong keys of late.
-    pub(super) wrong_keys: WrongKeys,
+    pub(super) wrong_keys: Arc<WrongKeys>,
     /// When each key was used last.
-    pub(super) key_uses: KeyUses,
+    pub(super) key_uses: Arc<KeyUses>,
 }
 
 impl Room {
@@ -76,7 +78,7 @@ impl Room {
     ) -> Self {
         let store = Arc::clone(&receiver.store);
         let (ids, key) = (Arc::clone(&receiver.ids), store.key());
-        let (in_flight, strangers) = (InFlight::default(), Strangers::default());
+        let in_flight = InFlight::default();
         let seats = Arc::new(Seats::trusting(&config.server.trusted_proxies));
         Self {
             config,
@@ -91,10 +93,10 @@ impl Room {
             replays,
             in_flight,
             seats,
-            strangers,
-            gallery: Gallery::default(),
-            wrong_keys: WrongKeys::default(),
-            key_uses: KeyUses::default(),
+            strangers: Arc::default(),
+            gallery: Arc::default(),
+            wrong_keys: Arc::default(),
+            key_uses: Arc::default(),
         }
     }
 
@@ -114,8 +116,11 @@ impl Room {
             replays: Arc::clone(&self.replays),
             reloads: self.reloads.clone(),
             in_flight: self.in_flight.clone(),
+            seats: Arc::clone(&self.seats),
             strangers: Arc::clone(&self.strangers),
             gallery: Arc::clone(&self.gallery),
+            wrong_keys: Arc::clone(&self.wrong_keys),
+            key_uses: Arc::clone(&self.key_uses),
         }
     }
 

@@ -12,7 +12,8 @@ use super::operation::{Operation, Verb};
 use super::problem::{Code, Problem};
 use super::{
     alarms, callbacks, consumers, conversations, deliveries, destinations, document, events,
-    health, inbound, keys, messages, metrics, replays, reprocess, sources, stats, stream, trial,
+    health, inbound, keys, messages, metrics, reload, replays, reprocess, sources, stats, stream,
+    trial,
 };
 
 /// What a path does.
@@ -56,6 +57,7 @@ pub(super) const API: &[At] = &[
     ("/v1/consumers/{name}/events", &[&consumers::EVENTS]),
     ("/v1/consumers/{name}/commit", &[&consumers::COMMIT]),
     ("/v1/consumers/{name}/seek", &[&consumers::SEEK]),
+    ("/v1/reload", &[&reload::RELOAD]),
     ("/v1/sources", &[&sources::LIST]),
     ("/v1/sources/{name}", &[&sources::ONE]),
     ("/v1/keys", &[&keys::LIST]),

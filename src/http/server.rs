@@ -21,7 +21,7 @@ use actix_web::{App, web};
 use tokio_util::sync::CancellationToken;
 
 use super::guard::{Guarded, HEAD_TIME, Turn};
-use super::room::Room;
+use super::room::Rooms;
 use super::{descriptors, routes};
 
 /// How long an idle connection is kept.
@@ -80,19 +80,19 @@ pub async fn serve(
     stop: CancellationToken,
     hurry: CancellationToken,
 ) -> io::Result<()> {
-    let connections = descriptors::room_for(room.config.server.max_connections);
-    let room = web::Data::from(room);
-    let shared = room.clone();
+    let connections = descriptors::room_for(rooms.now().config.server.max_connections);
+    let rooms = web::Data::from(rooms);
+    let shared = rooms.clone();
     let workers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let workers = workers.min(WORKERS_MAX);
     let vendors = Server::build().workers(workers);
     let each = connections.div_ceil(workers);
-    let vendors = run(listeners.vendors, vendors, each, room.clone(), move || {
+    let vendors = run(listeners.vendors, vendors, each, rooms.clone(), move || {
         App::new().app_data(shared.clone()).wrap(from_fn(attend)).configure(routes::vendors)
     })?;
-    let shared = room.clone();
+    let shared = rooms.clone();
     let api =
-        run(listeners.api, Server::build().workers(1), API_CONNECTIONS_MAX, room, move || {
+        run(listeners.api, Server::build().workers(1), API_CONNECTIONS_MAX, rooms, move || {
             App::new().app_data(shared.clone()).wrap(from_fn(attend)).configure(routes::api)
         })?;
     let (vendors_handle, api_handle) = (vendors.handle(), api.handle());
@@ -117,7 +117,7 @@ fn run<F, I, S, B>(
     listener: TcpListener,
     server: ServerBuilder,
     connections: usize,
-    room: web::Data<Room>,
+    rooms: web::Data<Rooms>,
     app: F,
 ) -> io::Result<Server>
 where
@@ -132,7 +132,7 @@ where
 {
     let stopping = server.graceful_shutdown_signal();
     let service = move || {
-        let (stopping, room) = (stopping.clone(), room.clone());
+        let (stopping, room) = (stopping.clone(), rooms.now());
         let http = HttpServiceBuilder::default()
             .graceful_shutdown_signal(move || {
                 let stopping = stopping.clone();
@@ -175,13 +175,13 @@ async fn attend(
     if let Some(turn) = &turn {
         turn.ours();
     }
-    let room = request.app_data::<web::Data<Room>>().cloned();
+    let rooms = request.app_data::<web::Data<Rooms>>().cloned();
     let answered = next.call(request).await;
     if let Some(turn) = turn {
         turn.theirs();
     }
     let mut response = answered?;
-    if room.is_some_and(|room| room.health.is_stopping()) {
+    if rooms.is_some_and(|rooms| rooms.now().health.is_stopping()) {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     Ok(response)

@@ -34,7 +34,7 @@ pub(super) const ONE: Operation =
     ]);
 
 /// `GET /v1/sources`, with the requests that came to no source.
-async fn list(room: web::Data<Room>, caller: Caller) -> Result<HttpResponse, Problem> {
+async fn list(room: Current, caller: Caller) -> Result<HttpResponse, Problem> {
     let raw = caller.has(Scope::Raw);
     let mut data = Vec::new();
     let sources = room.config.sources.iter();
@@ -50,7 +50,7 @@ async fn list(room: web::Data<Room>, caller: Caller) -> Result<HttpResponse, Pro
 
 /// `GET /v1/sources/{name}`.
 async fn one(
-    room: web::Data<Room>,
+    room: Current,
     caller: Caller,
     name: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {

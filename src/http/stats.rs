@@ -11,7 +11,7 @@ use super::operation::{Answer, Operation};
 use super::parameters;
 use super::params::{self, Params, not_allowed};
 use super::problem::{Code, Problem};
-use super::room::Room;
+use super::room::{Current, Room};
 use crate::clock::Time;
 use crate::domain::event::EventType;
 use crate::domain::glob::Glob;
@@ -81,7 +81,7 @@ struct BucketTold {
 
 /// `GET /v1/stats`.
 async fn stats(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
     caller: Caller,
 ) -> Result<HttpResponse, Problem> {

@@ -17,7 +17,7 @@ use super::page::{self, List};
 use super::parameters;
 use super::params::Params;
 use super::problem::{Code, Problem};
-use super::room::Room;
+use super::room::{Current, Room};
 use super::routes::HeadAlone;
 use crate::domain::event::Event;
 use crate::domain::query::{EventFilter, Order, PageRequest, Place};
@@ -45,7 +45,7 @@ pub(super) const OPEN: Operation =
 
 /// `GET /v1/events/stream`: from now on, or from `Last-Event-ID` or `cursor`.
 async fn open(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
     caller: Caller,
 ) -> Result<HttpResponse, Problem> {

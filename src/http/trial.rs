@@ -51,7 +51,7 @@ struct Tried<'a> {
 
 /// `GET /v1/destinations/{name}/test?event=evt_…`: tries everything out, and sends nothing.
 async fn test(
-    room: web::Data<Room>,
+    room: Current,
     request: HttpRequest,
     caller: Caller,
     name: web::Path<String>,

