@@ -23,16 +23,16 @@ pub async fn run(args: ReloadArgs) -> anyhow::Result<ExitCode> {
     let answer = Asking::of(&args.api)?.post("/v1/reload").await?;
     print(args.json, [&answer], || {
         let number = |place: &str| at(&answer, place);
-        let mut told = format!(
-            "taken over: {} sources, {} destinations, {} keys\n",
+        let counts = format!(
+            "taken over: {} sources, {} destinations, {} keys",
             number("/sources"),
             number("/destinations"),
             number("/keys")
         );
-        let waiting = answer.get("needs_restart").and_then(|keys| keys.as_array());
-        for key in waiting.into_iter().flatten().filter_map(|key| key.as_str()) {
-            told.push_str(&format!("waits for the next start: {key}\n"));
-        }
-        told
+        let keys = answer.get("needs_restart").and_then(|keys| keys.as_array());
+        let keys = keys.into_iter().flatten().filter_map(|key| key.as_str());
+        let waiting = keys.map(|key| format!("waits for the next start: {key}"));
+        let lines: Vec<String> = [counts].into_iter().chain(waiting).collect();
+        format!("{}\n", lines.join("\n"))
     })
 }

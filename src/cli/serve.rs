@@ -50,6 +50,10 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode> {
 }
 
 /// Reads the configuration again whenever it is asked for, by SIGHUP or over the API. One that is wrong changes nothing.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the files of secrets may stand on a disk that hangs"
+)]
 async fn reload(mut reloading: Reloading, mut hangup: Signal, path: PathBuf) {
     loop {
         let asked = tokio::select! {
