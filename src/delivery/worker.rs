@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::bell::Bell;
 use futures_util::future::join_all;
-use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +28,7 @@ const STORE_REST: Duration = Duration::from_secs(1);
 /// Hands events out.
 pub struct DeliveryWorker {
     courier: Arc<Courier>,
-    wake: Arc<Notify>,
+    wake: Arc<Bell>,
     attempts: JoinSet<()>,
     turn: usize,
 }
@@ -59,7 +59,7 @@ impl DeliveryWorker {
         destinations: Arc<Destinations>,
         clock: Arc<dyn Clock>,
         random: Arc<Random>,
-        wake: Arc<Notify>,
+        wake: Arc<Bell>,
     ) -> Self {
         let steady = SteadyTime::new(Arc::clone(&clock));
         let courier = Arc::new(Courier { store, destinations, clock, steady, random });
@@ -96,7 +96,7 @@ impl DeliveryWorker {
             }
             tokio::select! {
                 () = shutdown.cancelled() => {}
-                () = self.wake.notified() => {}
+                () = self.wake.heard() => {}
                 () = clock.sleep(rest) => {}
                 Some(ended) = self.attempts.join_next() => report(ended),
             }
@@ -164,6 +164,8 @@ impl DeliveryWorker {
 
     /// The destinations that have something due and room for it, and how long the others can be left alone.
     async fn openings(&self) -> (Vec<Opening>, Duration) {
+        // Before anything is looked up: what is committed after that, rings.
+        self.wake.listen(true);
         let (elapsed, now) = (self.courier.clock.elapsed(), self.courier.steady.now());
         let mut rest = POLL;
         let mut looks = Vec::new();
@@ -174,6 +176,7 @@ impl DeliveryWorker {
                 Room::None => {}
             }
         }
+        self.wake.listen(!looks.is_empty());
         let looks = looks.into_iter().map(async |(lane, demand)| {
             let due = self.courier.store.next_due(&lane.destination.name).await;
             Opening { lane, demand, due }

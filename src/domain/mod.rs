@@ -3,6 +3,7 @@
 pub mod address;
 pub mod alarm;
 pub mod backlog;
+pub mod bell;
 pub mod breaker;
 pub mod callback;
 pub mod consumer;

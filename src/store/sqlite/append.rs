@@ -86,8 +86,7 @@ fn append(
     };
     insert_callback(connection, new, written, &appended, reason, floors.callback.number())?;
     drift::write(connection, &callback.source, &new.drift)?;
-    tally::count(connection, callback, appended.outcome, reason)?;
-    counting.callback(callback.received_at, &callback.source, appended.outcome);
+    counting.callback(callback.received_at, &callback.source, appended.outcome, reason);
     if let Kept::Unauthentic(_, quota) = &new.kept {
         tally::keep_within(connection, callback, *quota)?;
     }
