@@ -9,15 +9,16 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::attempt::Courier;
-use super::destinations::{Destinations, Lane, Room};
+use super::destinations::{Destinations, Lane};
 use super::steady::SteadyTime;
 use crate::clock::{Clock, Time};
 use crate::domain::fairness::{Demand, deal};
+use crate::domain::lane::Room;
 use crate::random::Random;
 use crate::store::{Claimed, Store, StoreError};
 
 /// The most attempts under way in all; a destination with none gets one beyond it.
-const IN_FLIGHT_MAX: usize = 256;
+const IN_FLIGHT_MAX: usize = 512;
 
 /// The longest rest: a wake-up that got lost costs no more.
 const POLL: Duration = Duration::from_secs(5);
@@ -196,7 +197,8 @@ impl DeliveryWorker {
     }
 
     fn start(&mut self, lane: &Arc<Lane>, claimed: Claimed) {
-        let (courier, lane, slot) = (Arc::clone(&self.courier), Arc::clone(lane), lane.take());
+        let slot = lane.take(self.courier.clock.elapsed());
+        let (courier, lane) = (Arc::clone(&self.courier), Arc::clone(lane));
         self.attempts.spawn(async move {
             courier.carry(&lane, claimed).await;
             drop(slot);
