@@ -77,7 +77,10 @@ fn destination(
     let order = raw.order.as_ref().map_or(Some(None), |text| judge.word(text, &ORDERS));
     let on_exhausted = on_exhausted(raw.on_exhausted.as_ref(), judge);
     let retry = pace::retry(name, raw, judge);
-    let rate = pace::rate(raw.rate.as_ref(), judge);
+    let rate = match &raw.rate {
+        None => Some(None),
+        Some(value) => pace::rate(value, judge).map(Some),
+    };
     let fail_fast = pace::fail_fast(&raw.fail_fast, judge);
     let from = backlog::from(raw.from.as_ref(), judge);
     let bounds = backlog::bounds(raw, judge);

@@ -45,8 +45,7 @@ pub(super) fn retry(
 }
 
 /// Deliveries a second.
-pub(super) fn rate(value: Option<&Anything>, judge: &mut Judge<'_>) -> Option<Option<f64>> {
-    let Some(value) = value else { return Some(None) };
+pub(super) fn rate(value: &Anything, judge: &mut Judge<'_>) -> Option<f64> {
     let rate = match value.get_ref() {
         Value::Integer(number) => u32::try_from(*number).ok().map(f64::from),
         Value::Float(number) => Some(*number),
@@ -57,7 +56,7 @@ pub(super) fn rate(value: Option<&Anything>, judge: &mut Judge<'_>) -> Option<Op
         | Value::Table(_) => None,
     };
     match rate {
-        Some(rate) if (RATE_MIN..=RATE_MAX).contains(&rate) => Some(Some(rate)),
+        Some(rate) if (RATE_MIN..=RATE_MAX).contains(&rate) => Some(rate),
         Some(_) | None => judge.refuse(
             value,
             format!("expected deliveries a second, a number between {RATE_MIN} and {RATE_MAX}"),

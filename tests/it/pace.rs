@@ -63,7 +63,8 @@ async fn an_answer_that_is_not_to_be_tried_again_exhausts_its_delivery_at_once()
 async fn half_of_twenty_attempts_that_fail_open_the_breaker_though_none_fail_in_a_row() {
     let seen = Arc::new(AtomicUsize::new(0));
     let turn = Arc::clone(&seen);
-    let judge = move |_: &_| if turn.fetch_add(1, Ordering::SeqCst) % 2 == 0 { 200 } else { 500 };
+    let good = move || turn.fetch_add(1, Ordering::SeqCst).is_multiple_of(2);
+    let judge = move |_: &_| if good() { 200 } else { 500 };
     let crm = Receiver::judging(judge).await;
     let one = Destination { max_concurrency: 1, ..destination("crm", &crm.url) };
     let mut house = House::start(vec![one]).await;
