@@ -32,6 +32,7 @@ pub mod reach;
 pub mod replay;
 pub mod reread;
 pub mod retry;
+pub mod rounds;
 pub mod secret;
 pub mod source;
 pub mod stats;
