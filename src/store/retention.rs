@@ -235,9 +235,8 @@ impl Retention {
                 self.stay(bytes, limit);
                 return Ok(false);
             }
-            (Some(_), Some(_)) => {}
             (Some(_), None) => tracing::info!(store.bytes = bytes, "the store is small enough"),
-            (None, None) => {}
+            (Some(_), Some(_)) | (None, None) => {}
         }
         if self.pressed.is_none() {
             (self.steps, self.stuck) = (0, false);
