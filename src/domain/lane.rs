@@ -1,5 +1,7 @@
-//! One destination's way out as a state machine: paused, held, behind its breaker, within its rate and slots; and what an attempt's
-//! end makes of it and of the delivery. Pure: clock and chance are handed in, the store and the network are others' affair.
+//! One destination's way out as a state machine: paused, held, behind its breaker, within its rate and slots; pure.
+//!
+//! It also says what an attempt's end makes of the destination and of the delivery. Clock and chance are handed in; the store and the
+//! network are others' affair.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
