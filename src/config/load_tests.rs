@@ -39,6 +39,7 @@ fn an_empty_file_gives_the_documented_defaults() {
     assert!(!config.api.anonymous);
     assert_eq!(config.store.path.to_str(), Some("data/callbox.db"));
     assert_eq!(config.store.retention.attempts.as_secs(), 30 * 86_400);
+    assert_eq!(config.store.max_size, None);
 }
 
 #[test]
@@ -159,6 +160,11 @@ fn wrong_listeners_keys_and_stores_are_refused() {
             ("[api.keys.one]\nscopes = [\"read\"]", "[api.keys.one] lacks `sha256`"),
             ("[store]\nretention = { events = \"soon\" }", "retention.events: not a duration"),
             ("[store]\nretention = { events = \"1s\" }", "between 1h and 36500d"),
+            (
+                "[store]\nretention = { max_size = \"1KiB\" }",
+                "max_size: has to be between 1048576 and",
+            ),
+            ("[store]\nretention = { max_size = \"all\" }", "max_size: expected a number of bytes"),
             (
                 "[sources.Shop]\nvendor = \"wavecell\"\nauth = [{ type = \"none\" }]",
                 "is not a name",

@@ -128,4 +128,6 @@ pub struct StoreSettings {
     pub text_search: bool,
     /// How long things are kept.
     pub retention: Ages,
+    /// The most bytes of the database file; without a number, a share of the disk.
+    pub max_size: Option<u64>,
 }

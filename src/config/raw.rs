@@ -67,6 +67,7 @@ pub(super) struct RawRetention {
     pub(super) unauthentic: Option<Text>,
     pub(super) events: Option<Text>,
     pub(super) attempts: Option<Text>,
+    pub(super) max_size: Option<Anything>,
 }
 
 #[derive(Debug, Default, Deserialize)]

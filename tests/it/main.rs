@@ -41,6 +41,7 @@ mod retention;
 mod search;
 mod shape;
 mod simulate;
+mod size;
 mod slow;
 mod stats;
 mod store;
