@@ -38,8 +38,8 @@ fn write_all(command: &Command, name: &str, folder: &Path) -> Result<()> {
     let file = folder.join(format!("{name}.1"));
     fs::write(&file, page(command, name)?)
         .with_context(|| format!("can't write {}", file.display()))?;
-    let below = command.get_subcommands().filter(|below| !below.is_hide_set());
-    below.map(|below| write_all(below, &format!("{name}-{}", below.get_name()), folder)).collect()
+    let mut below = command.get_subcommands().filter(|below| !below.is_hide_set());
+    below.try_for_each(|below| write_all(below, &format!("{name}-{}", below.get_name()), folder))
 }
 
 fn page(command: &Command, name: &str) -> Result<Vec<u8>> {
