@@ -5,12 +5,14 @@ pub mod backup;
 pub mod callbacks;
 pub mod capture;
 pub mod check;
+pub mod completions;
 pub mod consumers;
 pub mod deliveries;
 pub mod demo;
 pub mod destinations;
 pub mod events;
 pub mod keys;
+pub mod manual;
 pub mod messages;
 mod progress;
 pub mod reload;
@@ -88,6 +90,10 @@ enum Command {
     Capture(Box<capture::Args>),
     /// Send a vendor's traffic with its habits, and ask at the end whether everything is right
     Simulate(Box<simulate::Args>),
+    /// Print what makes a shell complete callbox's commands and options
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    Man(manual::ManArgs),
 }
 
 /// It went well.
@@ -172,5 +178,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Replay(args) => replay::run(*args).await,
         Command::Capture(args) => capture::run(*args).await,
         Command::Simulate(args) => simulate::run(*args).await,
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => manual::run(&args),
     }
 }

@@ -29,6 +29,7 @@ mod keys;
 mod messages;
 mod operate;
 mod order;
+mod package;
 mod paging;
 mod receive;
 mod refuse;
