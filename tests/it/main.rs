@@ -30,6 +30,7 @@ mod messages;
 mod operate;
 mod order;
 mod pace;
+mod package;
 mod paging;
 mod receive;
 mod refuse;
