@@ -17,6 +17,7 @@ use callbox::clock::{Clock, SystemClock};
 use callbox::domain::bell::Bell;
 use callbox::domain::callback::CallbackOutcome;
 use callbox::domain::id::IdMaker;
+use callbox::domain::name::Name;
 use callbox::random::Random;
 use callbox::receive::{DriftBook, Rates, Receiver};
 use callbox::store::{Appended, Intake, Kept, NewCallback, NewReading, Reread, StoreError};
@@ -137,6 +138,10 @@ impl Intake for Nowhere {
 
     async fn reread(&self, _reading: NewReading) -> Result<Option<Reread>, StoreError> {
         Ok(None)
+    }
+
+    async fn forget_drift(&self, _source: &Name) -> Result<usize, StoreError> {
+        Ok(0)
     }
 }
 

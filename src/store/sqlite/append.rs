@@ -14,6 +14,7 @@ use super::{Patience, SqliteStore, drift, line, reread, tally};
 use crate::clock::Time;
 use crate::domain::callback::{Callback, CallbackOutcome};
 use crate::domain::message::Message;
+use crate::domain::name::Name;
 use crate::store::{Appended, Intake, Kept, NewCallback, NewEvent, NewReading, Reread, StoreError};
 
 #[async_trait]
@@ -32,6 +33,12 @@ impl Intake for SqliteStore {
         let (floors, counting) = (Arc::clone(&self.floors), Arc::clone(&self.counting));
         let step =
             move |connection: &Connection| reread::reread(connection, &reading, &floors, &counting);
+        self.writer()?.write(Patience::Full, step).await
+    }
+
+    async fn forget_drift(&self, source: &Name) -> Result<usize, StoreError> {
+        let source = source.clone();
+        let step = move |connection: &Connection| drift::forget(connection, &source);
         self.writer()?.write(Patience::Full, step).await
     }
 }
@@ -84,7 +91,7 @@ fn append(
         Kept::Events(_) => None,
         Kept::Quarantined(reason) | Kept::Unauthentic(reason, _) => Some(reason.as_str()),
     };
-    insert_callback(connection, new, written, &appended, reason, floors.callback.number())?;
+    insert_callback(connection, new, written, &appended, reason, floors.callback.next())?;
     drift::write(connection, &callback.source, &new.drift)?;
     counting.callback(callback.received_at, &callback.source, appended.outcome, reason);
     if let Kept::Unauthentic(_, quota) = &new.kept {
@@ -157,8 +164,7 @@ pub(super) fn insert_event(
             "INSERT INTO event (sequence, uid, callback_uid, message, source, type, subject, time_ms, time_basis,
                                 received_ms, revised, folded_state, folded_changed, duplicate_key, digest, data, extra,
                                 arrived_ms)
-             VALUES (max(coalesce((SELECT max(sequence) FROM event), 0), ?18) + 1,
-                     ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?16, ?10, ?11, ?12, ?13, ?14, ?15, nullif(?17, ?9))",
+             VALUES (?18, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?16, ?10, ?11, ?12, ?13, ?14, ?15, nullif(?17, ?9))",
         )?
         .execute(params![
             event.id.to_bytes(),
@@ -178,7 +184,7 @@ pub(super) fn insert_event(
             event.extra,
             revised,
             callback.received_at.as_millis(),
-            floors.event.number(),
+            floors.event.next(),
         ])?;
     counting.event(entered, &callback.source, draft.kind);
     Ok((connection.last_insert_rowid(), folded.map(|folded| folded.message)))
@@ -194,7 +200,7 @@ fn insert_deliveries(
 ) -> Result<(), Error> {
     let mut insert = connection.prepare_cached(
         "INSERT INTO delivery (id, uid, event, destination, state, made_ms, due_ms, cause)
-         VALUES (max(coalesce((SELECT max(id) FROM delivery), 0), ?5) + 1, ?1, ?2, ?3, 'pending', ?4, ?4, 'schedule')",
+         VALUES (?5, ?1, ?2, ?3, 'pending', ?4, ?4, 'schedule')",
     )?;
     for delivery in &event.deliveries {
         if line::queue_up(connection, origin, sequence, about, delivery)? {
@@ -205,7 +211,7 @@ fn insert_deliveries(
             sequence,
             delivery.destination.as_str(),
             origin.entered.as_millis(),
-            origin.floors.delivery.number(),
+            origin.floors.delivery.next(),
         ])?;
     }
     Ok(())
@@ -217,7 +223,7 @@ fn insert_callback(
     written: &Written,
     appended: &Appended,
     reason: Option<&str>,
-    floor: i64,
+    number: i64,
 ) -> Result<(), Error> {
     let callback = &new.callback;
     let head = &callback.head;
@@ -226,8 +232,7 @@ fn insert_callback(
         .prepare_cached(
             "INSERT INTO callback (id, uid, source, received_ms, outcome, reason, events, method, path, query,
                                    headers, remote, token_hash, body_sha256, body)
-             VALUES (max(coalesce((SELECT max(id) FROM callback), 0), ?15) + 1,
-                     ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+             VALUES (?15, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
             callback.id.to_bytes(),
@@ -244,7 +249,7 @@ fn insert_callback(
             new.token_hash,
             written.body_sha256,
             callback.body.as_ref(),
-            floor,
+            number,
         ])?;
     Ok(())
 }

@@ -28,7 +28,7 @@ pub(super) fn queue_up(
     connection
         .prepare_cached(
             "INSERT INTO delivery (id, uid, event, destination, state, made_ms, due_ms, cause, order_key)
-             VALUES (max(coalesce((SELECT max(id) FROM delivery), 0), ?7) + 1, ?1, ?2, ?3, 'pending', ?4,
+             VALUES (?7, ?1, ?2, ?3, 'pending', ?4,
                      CASE WHEN EXISTS (SELECT 1 FROM delivery WHERE destination = ?3 AND order_key = ?5)
                           THEN ?6 ELSE ?4 END,
                      'schedule', ?5)",
@@ -40,7 +40,7 @@ pub(super) fn queue_up(
             origin.entered.as_millis(),
             line,
             NOT_ITS_TURN,
-            origin.floors.delivery.number(),
+            origin.floors.delivery.next(),
         ])?;
     Ok(true)
 }
