@@ -16,6 +16,7 @@ mod capture;
 mod clock_jumps;
 mod command;
 mod consumers;
+mod days;
 mod deliver;
 mod demo;
 mod disk;
