@@ -114,7 +114,12 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
     };
     let (texts, news) = (config.store.text_search, receiver.news.subscribe());
     let indexing = Indexing::new(Arc::clone(&store), Arc::clone(&clock), texts, news);
-    let retention = Retention::new(Arc::clone(&store), Arc::clone(&clock), config.store.retention);
+    let retention = Retention::new(
+        Arc::clone(&store),
+        Arc::clone(&clock),
+        config.store.retention,
+        config.store.max_size,
+    );
     let health = Arc::new(Health::default());
     let (reloads, asked) = mpsc::channel(RELOADS_MAX);
     let room = Room::new(

@@ -22,9 +22,9 @@ use callbox::domain::stats::{Counts, StatsFilter};
 use callbox::store::sqlite::SqliteStore;
 use callbox::store::{
     AlarmEvent, Alarms, Appended, Backlog, Backlogs, CallbackRecord, Claimed, Consumers, Counted,
-    ExpireStep, Expired, HandStep, Indexed, Intake, JoinStep, Joining, Keeping, Moved, NewCallback,
-    NewReading, Outbox, Prune, Pruned, Questions, Recorded, Replays, Reread, SourceCounts, Start,
-    StoreError, StoredCallback, Story, Upkeep,
+    ExpireStep, Expired, Extent, HandStep, Indexed, Intake, JoinStep, Joining, Keeping, Moved,
+    NewCallback, NewReading, Outbox, Prune, Pruned, Questions, Recorded, Replays, Reread,
+    SourceCounts, Start, StoreError, StoredCallback, Story, Upkeep,
 };
 
 /// The real store, until it is told to fail.
@@ -59,6 +59,10 @@ fn take_one(left: &AtomicUsize) -> bool {
 impl Intake for FaultyStore {
     async fn append(&self, callback: NewCallback) -> Result<Appended, StoreError> {
         self.inner.append(callback).await
+    }
+
+    async fn forget_drift(&self, source: &Name) -> Result<usize, StoreError> {
+        self.inner.forget_drift(source).await
     }
 
     async fn reread(&self, reading: NewReading) -> Result<Option<Reread>, StoreError> {
@@ -365,6 +369,10 @@ impl Upkeep for FaultyStore {
 
     async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError> {
         self.inner.prune(prune).await
+    }
+
+    async fn extent(&self) -> Result<Extent, StoreError> {
+        self.inner.extent().await
     }
 
     async fn index(&self, with_words: bool, limit: usize) -> Result<Indexed, StoreError> {
