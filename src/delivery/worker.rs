@@ -12,7 +12,7 @@ use super::attempt::Courier;
 use super::destinations::{Destinations, Lane};
 use super::steady::SteadyTime;
 use crate::clock::Clock;
-use crate::domain::rounds::{Due, Rounds, STORE_REST, survey};
+use crate::domain::rounds::{Due, POLL, Rounds, STORE_REST, survey};
 use crate::random::Random;
 use crate::store::{Claimed, Store, StoreError};
 
@@ -113,7 +113,7 @@ impl DeliveryWorker {
         let due = join_all(asked.map(async |lane| self.due(lane).await)).await;
         let now = self.courier.steady.now();
         let plan = self.rounds.plan(&survey, &due, self.attempts.len(), now);
-        let mut rest = plan.rest;
+        let mut rest = plan.rest.min(POLL);
         let claims =
             plan.claims.iter().filter_map(|(number, share)| Some((lanes.get(*number)?, share)));
         let claims = claims.map(async |(lane, share)| {

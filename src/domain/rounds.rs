@@ -12,8 +12,8 @@ use crate::clock::Time;
 /// The most attempts under way in all; a destination with none gets one beyond it.
 pub const IN_FLIGHT_MAX: usize = 512;
 
-/// The longest rest: a wake-up that got lost costs no more.
-const POLL: Duration = Duration::from_secs(5);
+/// The longest that the worker rests, whatever a plan says: a wake-up that got lost costs no more.
+pub const POLL: Duration = Duration::from_secs(5);
 
 /// The rest after the store failed.
 pub const STORE_REST: Duration = Duration::from_secs(1);
@@ -30,7 +30,7 @@ pub struct Survey {
 /// Goes by how each destination stands, at `elapsed` on [`crate::clock::Clock::elapsed`]'s scale.
 #[must_use]
 pub fn survey(rooms: impl IntoIterator<Item = Room>, elapsed: Duration) -> Survey {
-    let mut survey = Survey { open: Vec::new(), rest: POLL };
+    let mut survey = Survey { open: Vec::new(), rest: Duration::MAX };
     for (number, room) in rooms.into_iter().enumerate() {
         match room {
             Room::Some(demand) => survey.open.push((number, demand)),
@@ -57,7 +57,7 @@ pub enum Due {
 pub struct Plan {
     /// How many deliveries are claimed for which destination, by its number.
     pub claims: Vec<(usize, usize)>,
-    /// How long nothing more can be done, if nothing comes of the claims.
+    /// How long nothing more can be done, if nothing comes of the claims and nothing else happens.
     pub rest: Duration,
 }
 
@@ -126,9 +126,9 @@ mod tests {
     }
 
     #[test]
-    fn a_round_without_anything_to_wait_for_rests_no_longer_than_the_poll() {
+    fn a_round_without_anything_to_wait_for_says_so() {
         let survey = survey([Room::Some(idle(1)), Room::None], SECOND);
         let plan = Rounds::default().plan(&survey, &[Due::Never], 0, Time::from_millis(0));
-        assert_eq!((plan.claims, plan.rest), (vec![], POLL));
+        assert_eq!((plan.claims, plan.rest), (vec![], Duration::MAX));
     }
 }
