@@ -103,26 +103,34 @@ pub struct Message {
     /// The vendor's code.
     pub vendor: String,
     /// The instance, where the vendor has several senders in one account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
     /// The vendor's id of the message.
     pub id: String,
     /// What each channel that it went over has reported; `None` stands for events that named no channel.
     pub legs: Vec<Leg>,
     /// The channel of its first event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<Channel>,
     /// The direction that an event first gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
     /// Who wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Party>,
     /// Whom it went to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Party>,
     /// Fixed by the first event that names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<String>,
     /// The sender's own id of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_ref: Option<String>,
     /// When each rung was first reached, by the events' own times; `received` for the arrival of an inbound one.
     pub times: BTreeMap<String, Time>,
     /// The latest failure's reason, with its time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<(Time, MessageError)>,
     /// When the last event about it was received.
     pub updated_at: Time,

@@ -1,5 +1,6 @@
 //! Keeping a callback: its row, its events, what they do to their messages, and who they are due to; one step.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::counts::Counting;
 use super::floors::Floors;
-use super::place::{Place, fold};
+use super::place::{First, Place, fold};
 use super::rows::basis_word;
 use super::{Patience, SqliteStore, drift, line, reread, tally};
 use crate::clock::Time;
@@ -47,13 +48,18 @@ impl Intake for SqliteStore {
 struct Written {
     headers: String,
     body_sha256: [u8; 32],
+    firsts: Vec<Option<First>>,
 }
 
 impl Written {
     fn of(new: &NewCallback) -> Result<Self, StoreError> {
-        let headers = serde_json::to_string(&new.callback.head.headers);
-        let headers = headers.map_err(|error| StoreError::Failed(error.to_string()))?;
-        Ok(Self { headers, body_sha256: Sha256::digest(&new.callback.body).into() })
+        let failed = |error: serde_json::Error| StoreError::Failed(error.to_string());
+        let firsts = match &new.kept {
+            Kept::Events(events) => First::all(&new.callback, events).map_err(failed)?,
+            Kept::Quarantined(_) | Kept::Unauthentic(..) => Vec::new(),
+        };
+        let headers = serde_json::to_string(&new.callback.head.headers).map_err(failed)?;
+        Ok(Self { headers, body_sha256: Sha256::digest(&new.callback.body).into(), firsts })
     }
 }
 
@@ -82,7 +88,7 @@ fn append(
     let appended = match &new.kept {
         Kept::Events(events) => {
             let origin = Origin { callback, entered: callback.received_at, floors, counting };
-            append_events(connection, origin, events)?
+            append_events(connection, origin, events, &written.firsts)?
         }
         Kept::Quarantined(_) => nothing(CallbackOutcome::Quarantined),
         Kept::Unauthentic(..) => nothing(CallbackOutcome::Unauthentic),
@@ -104,16 +110,17 @@ fn nothing(outcome: CallbackOutcome) -> Appended {
     Appended { outcome, events: Vec::new(), deliveries: 0 }
 }
 
-/// Keeps events with their deliveries; one that is known already is only noted as repeated.
+/// Keeps events with their deliveries; one that is known already is only noted as repeated. `firsts` goes beside them.
 pub(super) fn append_events(
     connection: &Connection,
     origin: Origin<'_>,
     events: &[NewEvent],
+    firsts: &[Option<First>],
 ) -> Result<Appended, Error> {
     let mut appended = nothing(CallbackOutcome::Events);
     let mut known = 0;
-    for event in events {
-        let place = Place::find(connection, origin.callback, event)?;
+    for (event, first) in events.iter().zip(firsts) {
+        let place = Place::find(connection, event, first.as_ref())?;
         if let Some((sequence, id)) = place.same {
             known += 1;
             appended.events.push(id);
@@ -129,7 +136,7 @@ pub(super) fn append_events(
                 ])?;
         } else {
             let (sequence, message) = insert_event(connection, origin, event, place, false)?;
-            insert_deliveries(connection, origin, sequence, message.as_ref(), event)?;
+            insert_deliveries(connection, origin, sequence, message.as_deref(), event)?;
             appended.events.push(event.id);
             appended.deliveries += event.deliveries.len();
         }
@@ -142,13 +149,13 @@ pub(super) fn append_events(
 
 /// Inserts an event and folds it into its message; its sequence and that message. It is a revision if it stands in for another
 /// one, or if another one has its key.
-pub(super) fn insert_event(
+pub(super) fn insert_event<'a>(
     connection: &Connection,
     origin: Origin<'_>,
     event: &NewEvent,
-    place: Place,
+    place: Place<'a>,
     replaces: bool,
-) -> Result<(i64, Option<Message>), Error> {
+) -> Result<(i64, Option<Cow<'a, Message>>), Error> {
     let Origin { callback, entered, floors, counting } = origin;
     let revised = replaces || place.shares_key;
     let folded = place
