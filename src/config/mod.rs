@@ -11,6 +11,7 @@ mod judge;
 mod load;
 mod mapping;
 mod mistakes;
+mod pace;
 mod raw;
 mod reference;
 mod schemes;
