@@ -61,7 +61,6 @@ fn is_with_a_log(database: &Path) -> Result<bool, OpenError> {
 }
 
 /// Whether the file itself says that it was closed, or can't be read at all, which is told elsewhere. Nothing is made or locked.
-#[expect(clippy::disallowed_methods, reason = "read as it is, before the store is opened")]
 fn is_closed(database: &Path) -> Result<bool, rusqlite::Error> {
     let mut uri = url::Url::from_file_path(fs::canonicalize(database).unwrap_or_default())
         .map_err(|()| rusqlite::Error::InvalidPath(database.to_owned()))?;

@@ -122,35 +122,37 @@ impl OpenError {
     }
 }
 
-/// What to do about a file that could not be used.
+/// What to do about a file that could not be used, by what is wrong with it.
+const REMEDIES: [(io::ErrorKind, &str); 7] = [
+    (
+        io::ErrorKind::ReadOnlyFilesystem,
+        "have its file system mounted for writing, or set another [store] path",
+    ),
+    (
+        io::ErrorKind::PermissionDenied,
+        "give the user that callbox runs as the right to read and write it",
+    ),
+    (io::ErrorKind::AlreadyExists, FILE_FOR_FOLDER),
+    (io::ErrorKind::NotADirectory, FILE_FOR_FOLDER),
+    (io::ErrorKind::StorageFull, "make room on its disk"),
+    (io::ErrorKind::QuotaExceeded, "make room on its disk"),
+    (io::ErrorKind::InvalidData, "restore it from the backup that the database is from"),
+];
+
+const FILE_FOR_FOLDER: &str =
+    "a file stands where a folder has to be: move it away, or set another [store] path";
+
 fn remedy_of(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::ReadOnlyFilesystem => {
-            "have its file system mounted for writing, or set another [store] path"
-        }
-        io::ErrorKind::PermissionDenied => {
-            "give the user that callbox runs as the right to read and write it"
-        }
-        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
-            "a file stands where a folder has to be: move it away, or set another [store] path"
-        }
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on its disk",
-        io::ErrorKind::InvalidData => "restore it from the backup that the database is from",
-        _ => "look at its disk, and at the system's log",
-    }
+    let known = REMEDIES.iter().find(|(kind, _)| *kind == error.kind());
+    known.map_or("look at its disk, and at the system's log", |(_, remedy)| remedy)
 }
 
 /// What SQLite said, with its number.
 fn said(error: &rusqlite::Error) -> String {
-    match error {
-        rusqlite::Error::SqliteFailure(failure, said) => {
-            let usual = failure.to_string();
-            let usual = usual.split_once(": ").map_or(usual.as_str(), |(_, meaning)| meaning);
-            let said = said.as_deref().unwrap_or(usual);
-            format!("{said} ({})", failure.extended_code)
-        }
-        other => other.to_string(),
-    }
+    let rusqlite::Error::SqliteFailure(failure, said) = error else { return error.to_string() };
+    let usual = failure.to_string();
+    let usual = usual.split_once(": ").map_or(usual.as_str(), |(_, meaning)| meaning);
+    format!("{} ({})", said.as_deref().unwrap_or(usual), failure.extended_code)
 }
 
 /// What to do about what SQLite said.
