@@ -21,6 +21,7 @@ pub mod filter;
 pub mod glob;
 pub mod hops;
 pub mod id;
+mod ladder;
 pub mod lane;
 pub mod mapping;
 pub mod message;

@@ -52,7 +52,7 @@ pub(super) enum About<'a> {
     /// There is none yet.
     New(&'a First),
     /// It has this row, and was this.
-    Known(i64, Message),
+    Known(i64, Box<Message>),
 }
 
 impl<'a> Place<'a> {
@@ -105,7 +105,7 @@ impl<'a> About<'a> {
                 Ok((row.get::<_, i64>(0)?, rows::json::<Message>(row, 1)?))
             })
             .optional()?;
-        Ok(known.map_or(Self::New(first), |(row, message)| Self::Known(row, message)))
+        Ok(known.map_or(Self::New(first), |(row, message)| Self::Known(row, Box::new(message))))
     }
 }
 
@@ -143,7 +143,7 @@ pub(super) fn fold<'a>(
             let state = message.state();
             write_message(connection, row, &message)?;
             let note = state.map(|state| FoldedNote { state, changed: before != Some(state) });
-            Ok(Folded { row, note, message: Cow::Owned(message) })
+            Ok(Folded { row, note, message: Cow::Owned(*message) })
         }
     }
 }
