@@ -27,6 +27,7 @@ mod durable;
 mod evidence;
 mod follow;
 mod hostile;
+mod joining;
 mod keys;
 mod messages;
 mod operate;
