@@ -195,7 +195,7 @@ impl Tending {
             tracing::info!(destination.name = %name, "a new destination was handed all of the past that it wants, in order");
         }
         if joined.due > 0 {
-            self.wake.notify_one();
+            self.wake.ring();
         }
         Ok(match joined {
             Joined { more: true, .. } => Duration::ZERO,
