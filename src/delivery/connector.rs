@@ -15,20 +15,23 @@ use crate::domain::destination::Tls;
 /// The longest that looking up, connecting and the TLS handshake take together.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The most connections kept open that nothing is sent over.
-const IDLE_MAX: usize = 2;
+/// How long a connection is kept open that nothing is sent over: less than the 5 s of those servers that close theirs the soonest, so
+/// that an attempt is not sent over one that is just being closed.
+const IDLE_TIME: Duration = Duration::from_secs(4);
 
 /// A port to ask the system about; any would do.
 const DISCARD: u16 = 9;
 
 /// A client for one destination alone, so that no other's pool, certificates or guard apply to it. Proxy variables of the
-/// environment are ignored: a proxy would connect where the guard cannot see it.
+/// environment are ignored: a proxy would connect where the guard cannot see it. Connections are kept for the next attempt, as many
+/// as attempts go on at a time: to connect anew takes longer than to send.
 ///
 /// An address in the URL itself is never looked up: judge it before sending.
 pub fn connect(
     url: &Url,
     trust: &Tls,
     guard: Arc<AddressGuard>,
+    attempts: usize,
 ) -> reqwest::Result<reqwest::Client> {
     // An error means that a provider is installed already, which is all we want.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -41,7 +44,8 @@ pub fn connect(
         .referer(false)
         .user_agent(concat!("callbox/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIMEOUT)
-        .pool_max_idle_per_host(IDLE_MAX);
+        .pool_idle_timeout(IDLE_TIME)
+        .pool_max_idle_per_host(attempts);
     if url.scheme() == "https" {
         if let Some(ca) = &trust.ca {
             builder = builder.tls_certs_only(Certificate::from_pem_bundle(ca.as_bytes())?);

@@ -112,8 +112,13 @@ impl Sender {
         let allow_subnets = destination.allow_subnets.clone();
         let guard = Arc::new(AddressGuard { allow_subnets, own_listeners });
         Ok(Self {
-            client: connector::connect(&destination.url, &destination.tls, Arc::clone(&guard))
-                .map_err(SenderError::Client)?,
+            client: connector::connect(
+                &destination.url,
+                &destination.tls,
+                Arc::clone(&guard),
+                destination.max_concurrency,
+            )
+            .map_err(SenderError::Client)?,
             url: destination.url.clone(),
             guard,
             signer: Signer::new(&destination.secrets)?,
