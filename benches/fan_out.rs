@@ -29,7 +29,7 @@ use sink::{Behaviour, Sink};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const CONNECTIONS: usize = 64;
-const CONCURRENCY: usize = 64; // attempts at a time, of callbox and of the bare client
+const CONCURRENCY: usize = 256; // attempts at a time, of callbox and of the bare client
 const STEADY_RATE: u32 = 500; // callbacks a second
 
 type Outcome<T> = Result<T, Box<dyn Error>>;

@@ -16,8 +16,8 @@ use crate::domain::lane::Fate;
 use crate::random::Random;
 use crate::store::{Claimed, Next, Recorded, Store, StoreError};
 
-/// How long to wait before a result that could not be written down is tried again. Until then it holds its slot, so what waits
-/// in memory is bounded.
+/// How long to wait before a result that could not be written down is tried again. While nothing can be written, nothing can be
+/// claimed either, and it counts as under way, so what waits in memory is bounded.
 const RECORD_WAIT: Duration = Duration::from_secs(1);
 
 /// What every attempt needs.
@@ -30,9 +30,8 @@ pub(super) struct Courier {
 }
 
 impl Courier {
-    /// Makes the attempt and writes down what came of it. Never gives up on writing, unless the store is closed: whoever stops
-    /// this on the way gets the event sent once more, never lost.
-    pub(super) async fn carry(&self, lane: &Lane, claimed: Claimed) {
+    /// Makes the attempt; what came of it, which is to be written down.
+    pub(super) async fn carry(&self, lane: &Lane, claimed: Claimed) -> Recorded {
         let (started_at, began) = (self.clock.now(), self.clock.elapsed());
         let verdict = AssertUnwindSafe(self.send(lane, &claimed)).catch_unwind().await;
         let mut verdict = verdict.unwrap_or_else(|_| {
@@ -69,7 +68,7 @@ impl Courier {
             trigger: claimed.trigger,
             response: verdict.response,
         };
-        self.record(lane, Recorded { delivery: claimed.id, attempt, next }).await;
+        Recorded { delivery: claimed.id, attempt, next }
     }
 
     async fn send(&self, lane: &Lane, claimed: &Claimed) -> Verdict {
@@ -109,7 +108,9 @@ impl Courier {
         }
     }
 
-    async fn record(&self, lane: &Lane, recorded: Recorded) {
+    /// Writes down what came of an attempt. Never gives up on it, unless the store is closed: whoever stops this on the way gets the
+    /// event sent once more, never lost.
+    pub(super) async fn record(&self, lane: &Lane, recorded: Recorded) {
         let (name, delivery) = (&lane.destination.name, recorded.delivery);
         let mut complained = false;
         while let Err(error) = self.store.record(recorded.clone()).await {

@@ -309,9 +309,19 @@ impl Lane {
     }
 }
 
-/// One of a lane's attempts under way.
+/// One of a lane's attempts under way, until it is freed or dropped.
 #[derive(Debug)]
 pub(super) struct Slot(Arc<Lane>);
+
+impl Slot {
+    /// Frees it at `now`; whether the lane has room again that had none.
+    pub(super) fn free(self, now: Duration) -> bool {
+        let lane = Arc::clone(&self.0);
+        let before = lane.room(now);
+        drop(self);
+        before == Room::None && lane.room(now) != Room::None
+    }
+}
 
 impl Drop for Slot {
     fn drop(&mut self) {

@@ -161,10 +161,15 @@ impl DeliveryWorker {
 
     fn start(&mut self, lane: &Arc<Lane>, claimed: Claimed) {
         let slot = lane.take(self.courier.clock.elapsed());
-        let (courier, lane) = (Arc::clone(&self.courier), Arc::clone(lane));
+        let (courier, lane, wake) =
+            (Arc::clone(&self.courier), Arc::clone(lane), Arc::clone(&self.wake));
         self.attempts.spawn(async move {
-            courier.carry(&lane, claimed).await;
-            drop(slot);
+            let recorded = courier.carry(&lane, claimed).await;
+            // The next one need not wait until this one is written down.
+            if slot.free(courier.clock.elapsed()) {
+                wake.ring();
+            }
+            courier.record(&lane, recorded).await;
         });
     }
 

@@ -143,7 +143,7 @@ impl Lane {
         }
     }
 
-    /// An attempt is over, and what came of it is written down, or it was cut off.
+    /// An attempt is over, or was cut off.
     pub fn over(&mut self) {
         self.in_flight = self.in_flight.saturating_sub(1);
     }

@@ -18,7 +18,7 @@ const DAY: Duration = Duration::from_hours(24);
 
 /// Sweeps that something may take to go, and looks at it while one goes on.
 const SWEEPS_MAX: usize = 100;
-const LOOKS: usize = 20;
+const LOOKS: usize = 100;
 
 const SHOP: &str = r#"
 retention = { callbacks = "2d", quarantined = "3d", unauthentic = "4d", events = "5d", attempts = "1d" }
