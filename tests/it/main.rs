@@ -24,6 +24,7 @@ mod door;
 mod durable;
 mod evidence;
 mod follow;
+mod handover;
 mod hostile;
 mod keys;
 mod messages;
