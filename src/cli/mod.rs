@@ -19,6 +19,7 @@ pub mod reload;
 pub mod replay;
 pub mod serve;
 pub mod simulate;
+pub mod sources;
 mod table;
 pub mod tail;
 mod target;
@@ -73,6 +74,8 @@ enum Command {
     Deliveries(deliveries::DeliveriesArgs),
     /// Show how destinations stand, pause or resume one
     Destinations(destinations::DestinationsArgs),
+    /// Show what came from each source, and forget what one sent that is not known
+    Sources(sources::SourcesArgs),
     /// Show how far those have come who follow the events by name, or set one's place
     Consumers(consumers::ConsumersArgs),
     /// Print events as they happen
@@ -167,6 +170,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Messages(args) => messages::run(*args).await,
         Command::Deliveries(args) => deliveries::run(args).await,
         Command::Destinations(args) => destinations::run(args).await,
+        Command::Sources(args) => sources::run(args).await,
         Command::Consumers(args) => consumers::run(args).await,
         Command::Tail(args) => tail::run(*args).await,
         Command::Callbacks(args) => callbacks::run(args).await,

@@ -103,16 +103,6 @@ impl Judge<'_> {
             None => self.refuse(value, "expected a number of bytes, or a text such as \"2MiB\""),
         }
     }
-
-    /// Notes that a key is known but does nothing yet, so that nobody relies on it.
-    pub(super) fn not_yet<T>(&mut self, value: Option<&Spanned<T>>, what: &str) -> Option<()> {
-        match value {
-            None => Some(()),
-            Some(value) => {
-                self.refuse(value, format!("{what} not supported yet; leave the key out"))
-            }
-        }
-    }
 }
 
 fn duration(text: &str) -> Option<Duration> {
@@ -130,6 +120,7 @@ fn spoken(duration: Duration) -> String {
         Some((length, unit)) if duration.subsec_nanos() == 0 => {
             format!("{}{unit}", seconds / length)
         }
+        Some(_) | None if duration.is_zero() => "0s".to_owned(),
         Some(_) | None => format!("{duration:?}"),
     }
 }

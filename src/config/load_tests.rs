@@ -287,7 +287,7 @@ fn wrong_settings_of_a_source_are_refused() {
 }
 
 #[test]
-fn wrong_destinations_and_promises_not_kept_yet_are_refused() {
+fn wrong_destinations_are_refused() {
     refused(
         DESTINATION,
         [
@@ -306,7 +306,15 @@ fn wrong_destinations_and_promises_not_kept_yet_are_refused() {
             (r#"retry = ["5s", "-5s"]"#, "retry[1]: not a duration"),
             (r#"allow_subnets = ["127.0.0.1/99"]"#, "allow_subnets[0]"),
             ("filter = { typ = 1 }", "filter.typ: no event has a field"),
-            ("rate = 5", "not supported yet"),
+            ("rate = 0", "rate: expected deliveries a second, a number between 0.001 and 100000"),
+            (r#"rate = "5/s""#, "rate: expected deliveries a second"),
+            ("rate = nan", "rate: expected deliveries a second"),
+            (r#"retry_for = "soon""#, "retry_for: not a duration"),
+            (r#"retry_for = "91d""#, "retry_for: has to be between 0s and 90d"),
+            ("fail_fast = [200]", "fail_fast[0]: expected a status from 300 to 599"),
+            ("fail_fast = [400, 410]", "fail_fast[1]: expected a status"),
+            (r#"fail_fast = ["4xx", "6xx"]"#, "fail_fast[1]: expected a status"),
+            (r#"fail_fast = "4xx""#, "a list"),
             (r#"order = "mesage""#, "did you mean `message`?"),
             (r#"on_exhausted = "blok""#, "did you mean `block`?"),
             (r#"from = "begining""#, "did you mean `beginning`?"),
@@ -317,6 +325,18 @@ fn wrong_destinations_and_promises_not_kept_yet_are_refused() {
             ("backlog_max_events = -1", "a whole number"),
         ],
     );
+}
+
+#[test]
+fn a_destinations_pace_is_read_and_its_budget_of_time_cuts_the_schedule() {
+    let text = format!(
+        "{DESTINATION}rate = 0.5\nretry = [\"1s\", \"2s\", \"1m\"]\nretry_for = \"10s\"\nfail_fast = [400, \"422\", \"5xx\"]\n"
+    );
+    let config = Config::parse(&text, "c.toml", &Environment::default()).unwrap();
+    let crm = &config.destinations[0];
+    assert_eq!((crm.rate, crm.retry.0.len()), (Some(0.5), 2));
+    let ends = |status| crm.fail_fast.names(status);
+    assert!(ends(400) && ends(422) && ends(500) && ends(599) && !ends(401) && !ends(410));
 }
 
 #[test]

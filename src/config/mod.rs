@@ -12,6 +12,7 @@ mod judge;
 mod load;
 mod mapping;
 mod mistakes;
+mod pace;
 mod raw;
 mod reference;
 mod schemes;

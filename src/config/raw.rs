@@ -325,6 +325,8 @@ pub(super) struct RawDestination {
     pub(super) order: Option<Text>,
     pub(super) on_exhausted: Option<Text>,
     pub(super) retry: Option<Vec<Text>>,
+    pub(super) retry_for: Option<Text>,
+    pub(super) fail_fast: Vec<Anything>,
     pub(super) enabled: Option<bool>,
     pub(super) from: Option<Anything>,
     pub(super) backlog_max_age: Option<Text>,

@@ -79,6 +79,9 @@ pub trait Intake: Send + Sync {
     /// Keeps what a callback that is here already means by today's reading; `None` if it is here no more. A dry run says what
     /// would become of it, and leaves everything as it is.
     async fn reread(&self, reading: NewReading) -> Result<Option<Reread>, StoreError>;
+
+    /// Forgets what a source sent that its adapter did not know; how many findings that were.
+    async fn forget_drift(&self, source: &Name) -> Result<usize, StoreError>;
 }
 
 /// A callback with what is to be kept of it.

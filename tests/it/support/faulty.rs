@@ -61,6 +61,10 @@ impl Intake for FaultyStore {
         self.inner.append(callback).await
     }
 
+    async fn forget_drift(&self, source: &Name) -> Result<usize, StoreError> {
+        self.inner.forget_drift(source).await
+    }
+
     async fn reread(&self, reading: NewReading) -> Result<Option<Reread>, StoreError> {
         self.inner.reread(reading).await
     }
