@@ -30,6 +30,11 @@ pub struct ServeArgs {
 
 /// Serves until SIGTERM or SIGINT; a second one skips the waiting. At SIGUSR2 the program that is on the disk by then goes on.
 pub async fn run(args: ServeArgs) -> Result<ExitCode> {
+    let (ends, upgrading) = (Ends::default(), CancellationToken::new());
+    // Before anything else: a signal that comes while the store is opened must not end us without a word.
+    listen_for_signals(ends.stop.clone(), ends.hurry.clone())?;
+    let upgrade = signal(SignalKind::user_defined2()).context("can't listen for SIGUSR2")?;
+    let hangup = signal(SignalKind::hangup()).context("can't listen for SIGHUP")?;
     let inherited = Inherited::take().context("the sockets that were handed over")?;
     let was_handed = !inherited.is_empty();
     let next = Next::of(Started::of_the_process(), &args.config);
@@ -49,12 +54,8 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode> {
         .map_or_else(|| format!("http://{}", app.vendors_address()), |url| url.to_string());
     // Nobody may read it any more, if we took the place of one that was started long ago.
     let _ = write!(anstream::stdout(), "{}", banner(&app, base.trim_end_matches('/'), &sources));
-    let ends = Ends::default();
-    let upgrading = CancellationToken::new();
-    listen_for_signals(ends.stop.clone(), ends.hurry.clone())?;
-    listen_for_upgrade(next.clone(), status.clone(), ends.clone(), upgrading.clone())?;
+    tokio::spawn(make_room(upgrade, next.clone(), status.clone(), ends.clone(), upgrading.clone()));
     if let Some(reloading) = app.reloading() {
-        let hangup = signal(SignalKind::hangup()).context("can't listen for SIGHUP")?;
         tokio::spawn(reload(reloading, hangup, args.config));
     }
     tokio::spawn(supervisor::watch(app.pulse(), clock));
@@ -86,32 +87,29 @@ fn status(sources: usize, destinations: usize) -> String {
 }
 
 /// At SIGUSR2 the program that is on the disk by now is asked whether it takes the configuration, and if so takes our place.
-fn listen_for_upgrade(
+async fn make_room(
+    mut asked: Signal,
     next: Next,
     status: String,
     ends: Ends,
     upgrading: CancellationToken,
-) -> Result<()> {
-    let mut asked = signal(SignalKind::user_defined2()).context("can't listen for SIGUSR2")?;
-    tokio::spawn(async move {
-        while asked.recv().await.is_some() {
-            supervisor::reloading("making room for the next release");
-            match next.rehearse().await {
-                Ok(()) => {
-                    tracing::info!("the program on the disk takes over, with all sockets");
-                    upgrading.cancel();
-                    ends.hand_on.cancel();
-                    ends.stop.cancel();
-                    return;
-                }
-                Err(error) => {
-                    tracing::error!("nothing took over, what ran so far runs on: {error:#}");
-                    supervisor::ready(&status);
-                }
+) {
+    while asked.recv().await.is_some() {
+        supervisor::reloading("making room for the next release");
+        match next.rehearse().await {
+            Ok(()) => {
+                tracing::info!("the program on the disk takes over, with all sockets");
+                upgrading.cancel();
+                ends.hand_on.cancel();
+                ends.stop.cancel();
+                return;
+            }
+            Err(error) => {
+                tracing::error!("nothing took over, what ran so far runs on: {error:#}");
+                supervisor::ready(&status);
             }
         }
-    });
-    Ok(())
+    }
 }
 
 /// Reads the configuration again whenever it is asked for, by SIGHUP or over the API. One that is wrong changes nothing.
