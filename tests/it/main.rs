@@ -13,6 +13,7 @@ mod authenticate;
 mod backlog;
 mod backup;
 mod capture;
+mod capture_unseen;
 mod clock_jumps;
 mod command;
 mod consumers;
