@@ -90,13 +90,7 @@ pub async fn build_on(
     inherited: Inherited,
 ) -> Result<App> {
     let Surroundings { clock, ids, jitter } = surroundings;
-    let listeners = Listeners::take(config.server.listen, config.api.listen, inherited)?;
-    let asked_at = listeners.api_address;
-    ensure!(
-        !config.api.anonymous || asked_at.ip().is_loopback(),
-        "`anonymous = \"loopback\"` is for a loopback listener only, and the socket that was handed over for [api] listens on \
-         {asked_at}: leave `anonymous` out and use keys (`callbox keys new`)"
-    );
+    let listeners = listen(&config, inherited)?;
     let opened = open_store(&config.store, &clock, &ids)
         .with_context(|| format!("can't open the store {}", config.store.path.display()))?;
     let store: Arc<dyn Store> = Arc::new(opened);
@@ -162,6 +156,18 @@ pub async fn build_on(
     });
     let upkeep = Upkeep { retention, indexing, tending, replaying, watch };
     Ok(App { listeners, rooms, reloading, worker, upkeep, store, health, clock })
+}
+
+/// Takes the sockets that were handed over, and binds those that were not.
+fn listen(config: &Config, inherited: Inherited) -> Result<Listeners> {
+    let listeners = Listeners::take(config.server.listen, config.api.listen, inherited)?;
+    let asked_at = listeners.api_address;
+    ensure!(
+        !config.api.anonymous || asked_at.ip().is_loopback(),
+        "`anonymous = \"loopback\"` is for a loopback listener only, and the socket that was handed over for [api] listens on \
+         {asked_at}: leave `anonymous` out and use keys (`callbox keys new`)"
+    );
+    Ok(listeners)
 }
 
 /// What several of those need that go on beside the requests.

@@ -8,7 +8,7 @@ use crate::delivery::Destinations;
 use crate::store::Store;
 
 /// A worker that has not begun a round for so long has stalled: it rests 5 s at the most.
-const STALLED_AFTER: Duration = Duration::from_secs(60);
+const STALLED_AFTER: Duration = Duration::from_mins(1);
 
 /// What feels it.
 #[expect(
