@@ -28,6 +28,7 @@ mod evidence;
 mod follow;
 mod handover;
 mod hostile;
+mod joining;
 mod keys;
 mod messages;
 mod operate;

@@ -14,6 +14,7 @@ mod filesystem;
 mod floors;
 mod index;
 mod inspect;
+mod joining;
 mod line;
 mod log;
 mod open;
