@@ -6,9 +6,9 @@ use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
 use crate::durable::{assert_bodies, assert_kept};
@@ -148,12 +148,12 @@ async fn an_upgrade_with_a_migration_refuses_nobody_and_loses_nothing() {
     let pushed = vendor.end().await;
     assert_nothing_missed("1 upgrade with a migration", &program, &pushed).await;
     drop(program);
-    assert_eq!(version(&Connection::open(manager.place.database()).unwrap()), today);
+    assert_eq!(version(&open(&manager.place.database())), today);
 }
 
 /// Takes away what the last steps brought; the version that it had.
-fn as_an_older_release_left_it(database: &PathBuf) -> i64 {
-    let store = Connection::open(database).unwrap();
+fn as_an_older_release_left_it(database: &Path) -> i64 {
+    let store = open(database);
     let today = version(&store);
     let older = "DROP TRIGGER delivery_leaves_line; DROP TRIGGER delivery_gone_from_line;
                  DROP INDEX delivery_line; DROP INDEX delivery_blocking; ALTER TABLE delivery DROP COLUMN order_key;
@@ -163,6 +163,10 @@ fn as_an_older_release_left_it(database: &PathBuf) -> i64 {
                  PRAGMA user_version = 5;";
     store.execute_batch(older).unwrap();
     today
+}
+
+fn open(database: &Path) -> Connection {
+    Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap()
 }
 
 fn version(store: &Connection) -> i64 {
