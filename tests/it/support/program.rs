@@ -88,16 +88,30 @@ impl Place {
 
     /// Starts the program under `strace` with these arguments, which writes what it sees into the file `trace`.
     pub(crate) fn start_traced(&self, trace: &Path, arguments: &[&str]) -> Program {
+        let mut command = self.traced(trace, arguments);
+        Program::of(command.stderr(Stdio::inherit())).that_is_traced()
+    }
+
+    /// The same where it may refuse: then what it said and how it ended.
+    pub(crate) fn try_traced(&self, trace: &Path, arguments: &[&str]) -> Result<Program, Output> {
+        let said = self.path().join("said");
+        let log = std::fs::File::create(&said).unwrap();
+        let mut command = self.traced(trace, arguments);
+        let child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let started = Program::with(child).map_err(|mut child| Output {
+            status: child.wait().unwrap(),
+            stdout: Vec::new(),
+            stderr: std::fs::read(said).unwrap(),
+        });
+        started.map(Program::that_is_traced)
+    }
+
+    fn traced(&self, trace: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new("strace");
         let program = self.command("off");
         command.args(arguments).arg("-o").arg(trace);
         command.arg(program.get_program()).args(program.get_args());
-        let mut started = Program::of(command.stderr(Stdio::inherit()));
-        let outer = started.child.id();
-        let children = std::fs::read_to_string(format!("/proc/{outer}/task/{outer}/children"));
-        let inner: i32 = children.unwrap().trim().parse().unwrap();
-        started.traced = Pid::from_raw(inner);
-        started
+        command
     }
 
     /// Runs another command of the program, with this place's configuration, to its end.
@@ -132,17 +146,31 @@ pub(crate) struct Program {
 
 impl Program {
     fn of(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let child = command.stdout(Stdio::piped()).spawn().unwrap();
+        Self::with(child).unwrap_or_else(|_| unreachable!("the program did not start"))
+    }
+
+    /// The program once it listens, or the child that does not.
+    fn with(mut child: Child) -> Result<Self, Child> {
         let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
-        let (vendors, api) = banner(&mut output);
-        Self { child, traced: None, output, vendors, api }
+        let Some((vendors, api)) = banner(&mut output) else { return Err(child) };
+        Ok(Self { child, traced: None, output, vendors, api })
+    }
+
+    /// The same if the child is what traces it.
+    fn that_is_traced(mut self) -> Self {
+        let outer = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{outer}/task/{outer}/children"));
+        let inner: i32 = children.unwrap().trim().parse().unwrap();
+        self.traced = Pid::from_raw(inner);
+        self
     }
 
     /// Has the program on the disk take its place, and waits until it has.
     pub(crate) fn upgrade(&mut self) {
         self.ask_to_upgrade();
         let begun = banner(&mut self.output);
-        assert_eq!(begun, (self.vendors, self.api));
+        assert_eq!(begun, Some((self.vendors, self.api)));
     }
 
     /// Asks it to let the program on the disk take its place.
@@ -181,14 +209,13 @@ impl Program {
     }
 }
 
-/// Where the program says that it listens, once it has begun.
-fn banner(output: &mut Lines<BufReader<ChildStdout>>) -> (SocketAddr, SocketAddr) {
-    let mut address = |label: &str| -> SocketAddr {
-        let line = output.find_map(|line| line.ok().filter(|line| line.contains(label)));
-        let line = line.unwrap_or_else(|| unreachable!("the program did not start"));
-        line.rsplit_once("http://").unwrap().1.parse().unwrap()
+/// Where the program says that it listens, once it has begun; nowhere if it has ended.
+fn banner(output: &mut Lines<BufReader<ChildStdout>>) -> Option<(SocketAddr, SocketAddr)> {
+    let mut address = |label: &str| -> Option<SocketAddr> {
+        let line = output.find_map(|line| line.ok().filter(|line| line.contains(label)))?;
+        Some(line.rsplit_once("http://").unwrap().1.parse().unwrap())
     };
-    (address("vendors push to"), address("ask at"))
+    Some((address("vendors push to")?, address("ask at")?))
 }
 
 impl Drop for Program {
