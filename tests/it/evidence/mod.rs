@@ -2,6 +2,7 @@
 
 mod disk;
 mod full_disk;
+mod harm;
 mod io_errors;
 mod power;
 mod slow;
