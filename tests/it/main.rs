@@ -26,6 +26,7 @@ mod door;
 mod durable;
 mod evidence;
 mod follow;
+mod handover;
 mod hostile;
 mod joining;
 mod keys;
