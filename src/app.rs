@@ -22,7 +22,7 @@ use crate::http::{self, Health, Listeners, Room, Rooms};
 use crate::random::Random;
 use crate::receive::{DriftBook, Rates, Receiver};
 use crate::store::sqlite::{DiskRoom, OpenError, SqliteStore};
-use crate::store::{Indexing, Retention, Store};
+use crate::store::{Erasing, Indexing, REWRITTEN_MAX, Retention, Store};
 
 /// How long attempts under way may take to end once we stop.
 const ATTEMPTS_GRACE: Duration = Duration::from_secs(10);
@@ -98,6 +98,7 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
     );
     let ids = Arc::new(IdMaker::new(ids));
     let (replays, news) = (Arc::new(Notify::new()), watch::Sender::new(()));
+    let erasures = Arc::new(Notify::new());
     let parts = Parts { store: &store, board: &board, ids: &ids, clock: &clock, wake: &wake };
     let (tending, replaying) = (parts.tending(), parts.replaying(&replays));
     let (watched, sources) = watch::channel(config.sources.clone());
@@ -115,6 +116,8 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
     let (texts, news) = (config.store.text_search, receiver.news.subscribe());
     let indexing = Indexing::new(Arc::clone(&store), Arc::clone(&clock), texts, news);
     let retention = Retention::new(Arc::clone(&store), Arc::clone(&clock), config.store.retention);
+    let (largest, asked) = (REWRITTEN_MAX, Arc::clone(&erasures));
+    let erasing = Erasing::new(Arc::clone(&store), Arc::clone(&clock), asked, largest);
     let health = Arc::new(Health::default());
     let (reloads, asked) = mpsc::channel(RELOADS_MAX);
     let room = Room::new(
@@ -123,7 +126,7 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
         Arc::clone(&board),
         Arc::clone(&clock),
         Arc::clone(&health),
-        replays,
+        (replays, Arc::clone(&erasures)),
         reloads,
     );
     let rooms = Arc::new(Rooms::new(room));
@@ -135,7 +138,7 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
         watched,
         asked,
     });
-    let upkeep = Upkeep { retention, indexing, tending, replaying, watch };
+    let upkeep = Upkeep { retention, indexing, tending, replaying, erasing, watch };
     Ok(App { listeners, rooms, reloading, worker, upkeep, store, health, clock })
 }
 

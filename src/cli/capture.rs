@@ -187,6 +187,9 @@ impl Session<'_> {
                 self.account.unauthentic += 1;
                 continue;
             }
+            if callback.get("erased_at").is_some() {
+                continue; // there is nothing left of it
+            }
             let one = kept::of(self.asking, callback).await?;
             if self.is_wanted(&one.1) { found.push(one) } else { self.account.other_type += 1 }
         }

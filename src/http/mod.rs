@@ -2,6 +2,7 @@
 
 mod alarms;
 mod answer;
+mod asked;
 mod auth;
 mod body;
 mod callbacks;
@@ -12,6 +13,7 @@ mod descriptors;
 mod destinations;
 mod document;
 mod events;
+mod export;
 mod follow;
 mod guard;
 mod head;
@@ -26,6 +28,7 @@ mod page;
 mod parameters;
 mod params;
 mod path;
+mod persons;
 mod problem;
 mod reload;
 mod replays;

@@ -22,6 +22,7 @@ mod disk;
 mod document;
 mod door;
 mod durable;
+mod erase;
 mod evidence;
 mod follow;
 mod hostile;

@@ -22,6 +22,7 @@ const STEPS: &[&str] = &[
     steps::ALARMS,
     steps::COUNTS,
     steps::LINES,
+    steps::ERASURES,
 ];
 
 /// The `user_version` of today's tables.
