@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use callbox::clock::{Clock, SystemClock};
 use callbox::domain::callback::CallbackOutcome;
 use callbox::domain::id::IdMaker;
+use callbox::domain::name::Name;
 use callbox::random::Random;
 use callbox::receive::{DriftBook, Rates, Receiver};
 use callbox::store::{Appended, Intake, Kept, NewCallback, NewReading, Reread, StoreError};
@@ -136,6 +137,10 @@ impl Intake for Nowhere {
 
     async fn reread(&self, _reading: NewReading) -> Result<Option<Reread>, StoreError> {
         Ok(None)
+    }
+
+    async fn forget_drift(&self, _source: &Name) -> Result<usize, StoreError> {
+        Ok(0)
     }
 }
 

@@ -97,10 +97,11 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
         Arc::clone(&wake),
     );
     let ids = Arc::new(IdMaker::new(ids));
-    let (replays, news) = (Arc::new(Notify::new()), watch::Sender::new(()));
-    let erasures = Arc::new(Notify::new());
+    let (replays, erasures) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let news = watch::Sender::new(());
     let parts = Parts { store: &store, board: &board, ids: &ids, clock: &clock, wake: &wake };
     let (tending, replaying) = (parts.tending(), parts.replaying(&replays));
+    let (erasing, retention) = (parts.erasing(&erasures), parts.retention(&config.store));
     let (watched, sources) = watch::channel(config.sources.clone());
     let watch = parts.watch(sources, &news);
     let receiver = Receiver {
@@ -115,9 +116,6 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
     };
     let (texts, news) = (config.store.text_search, receiver.news.subscribe());
     let indexing = Indexing::new(Arc::clone(&store), Arc::clone(&clock), texts, news);
-    let retention = Retention::new(Arc::clone(&store), Arc::clone(&clock), config.store.retention);
-    let (largest, asked) = (REWRITTEN_MAX, Arc::clone(&erasures));
-    let erasing = Erasing::new(Arc::clone(&store), Arc::clone(&clock), asked, largest);
     let health = Arc::new(Health::default());
     let (reloads, asked) = mpsc::channel(RELOADS_MAX);
     let room = Room::new(
@@ -168,6 +166,16 @@ impl Parts<'_> {
         let (store, board) = (Arc::clone(store), Arc::clone(board));
         let notified = (Arc::clone(wake), Arc::clone(asked));
         Replaying::new(store, board, Arc::clone(ids), Arc::clone(clock), notified)
+    }
+
+    fn retention(&self, settings: &StoreSettings) -> Retention {
+        let (store, clock) = (Arc::clone(self.store), Arc::clone(self.clock));
+        Retention::new(store, clock, settings.retention, settings.max_size)
+    }
+
+    fn erasing(&self, asked: &Arc<Notify>) -> Erasing {
+        let (store, clock) = (Arc::clone(self.store), Arc::clone(self.clock));
+        Erasing::new(store, clock, Arc::clone(asked), REWRITTEN_MAX)
     }
 
     fn watch(&self, sources: watch::Receiver<Vec<Source>>, news: &watch::Sender<()>) -> Watch {

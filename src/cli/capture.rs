@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::Value;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::asking::{Asking, Pairs, given, moment};
 use super::target::ApiArgs;
@@ -18,6 +19,7 @@ use crate::clock::{Clock, SystemClock, Time};
 use crate::domain::glob::Glob;
 use crate::random::Random;
 use crate::replay::captured::{Capture, Captured, Kept};
+use crate::replay::client::ClientError;
 use crate::replay::scrub::Scrubber;
 use settings::Origin;
 
@@ -93,11 +95,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut cursors = session.capture_kept().await?;
     if args.follow {
         session.tell()?;
-        let clock = SystemClock::new();
-        loop {
-            clock.sleep(LOOK_EVERY).await;
-            session.capture_new(&mut cursors).await?;
-        }
+        session.follow(&mut cursors).await?;
+        return Ok(ExitCode::SUCCESS);
     }
     session.tell()?;
     Ok(ExitCode::SUCCESS)
@@ -141,6 +140,31 @@ impl Session<'_> {
         }
         self.write_all(found)?;
         Ok(cursors)
+    }
+
+    /// Goes on with what comes, until it is interrupted. A server that can't be reached is asked again.
+    async fn follow(&mut self, cursors: &mut Cursors) -> anyhow::Result<()> {
+        let mut interrupt = signal(SignalKind::interrupt()).context("can't listen for SIGINT")?;
+        let mut terminate = signal(SignalKind::terminate()).context("can't listen for SIGTERM")?;
+        let clock = SystemClock::new();
+        let mut is_away = false;
+        loop {
+            tokio::select! {
+                () = clock.sleep(LOOK_EVERY) => {}
+                _ = interrupt.recv() => return Ok(()),
+                _ = terminate.recv() => return Ok(()),
+            }
+            match self.capture_new(cursors).await {
+                Ok(()) => is_away = false,
+                Err(error) if is_unreachable(&error) => {
+                    if !is_away {
+                        anstream::eprintln!("callbox: {error:#}; asking again");
+                    }
+                    is_away = true;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// What came since.
@@ -190,7 +214,10 @@ impl Session<'_> {
             if callback.get("erased_at").is_some() {
                 continue; // there is nothing left of it
             }
-            let one = kept::of(self.asking, callback).await?;
+            let mut one = kept::of(self.asking, callback).await?;
+            if let Some(origin) = self.origins.get(source) {
+                origin.without_credentials(&mut one.1.request);
+            }
             if self.is_wanted(&one.1) { found.push(one) } else { self.account.other_type += 1 }
         }
         let text = |name: &str| page.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -215,13 +242,15 @@ impl Session<'_> {
                 .with_context(|| format!("can't make the folder {}", folder.display()))?;
             let number = self.numbers.entry(source.clone()).or_default();
             let free = |number: usize, what: &str| format!("{source}_{number:04}_{what}");
-            let (name, captured) = self.capture.capture(&kept, &reader, origin.source(), |what| {
-                *number += 1;
-                while is_taken(&folder, &format!("{source}_{number:04}_")) {
+            let (name, mut captured) =
+                self.capture.capture(&kept, &reader, origin.source(), |what| {
                     *number += 1;
-                }
-                free(*number, what)
-            });
+                    while is_taken(&folder, &format!("{source}_{number:04}_")) {
+                        *number += 1;
+                    }
+                    free(*number, what)
+                });
+            origin.complete(&mut captured.request);
             let path = folder.join(format!("{name}.http"));
             write(&path, &captured)?;
             self.account.written += 1;
@@ -258,6 +287,12 @@ impl Session<'_> {
         }
         Ok(out.flush()?)
     }
+}
+
+/// Whether nobody answered, so that it is worth while to ask again.
+fn is_unreachable(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<ClientError>());
+    causes.any(|cause| matches!(cause, ClientError::Unreachable { .. }))
 }
 
 /// Whether a fixture in the folder has a name that begins so.

@@ -33,15 +33,8 @@ const ASK_EVERY: Duration = Duration::from_millis(200);
 pub struct EraseArgs {
     #[command(flatten)]
     whom: WhomArgs,
-    /// Only count what would go
-    #[arg(long)]
-    dry_run: bool,
-    /// Don't ask; needed where nobody sits at a terminal
-    #[arg(long)]
-    yes: bool,
-    /// Go on even if that is a number of one of your own accounts, with which all its conversations go
-    #[arg(long)]
-    own_number: bool,
+    #[command(flatten)]
+    leave: Leave,
     /// Work on the store itself, with the server stopped
     #[arg(long, conflicts_with_all = ["api", "key"])]
     offline: bool,
@@ -52,6 +45,20 @@ pub struct EraseArgs {
     api: ApiArgs,
 }
 
+/// What may be done.
+#[derive(Debug, Args)]
+struct Leave {
+    /// Only count what would go
+    #[arg(long)]
+    dry_run: bool,
+    /// Don't ask; needed where nobody sits at a terminal
+    #[arg(long)]
+    yes: bool,
+    /// Go on even if that is a number of one of your own accounts, with which all its conversations go
+    #[arg(long)]
+    own_number: bool,
+}
+
 /// Who does it: a running server, or this program itself.
 enum Hand {
     Server(Asking),
@@ -60,7 +67,7 @@ enum Hand {
 
 /// Counts, asks, erases, and says what was erased.
 pub async fn run(args: EraseArgs) -> anyhow::Result<ExitCode> {
-    let is_asked = !args.dry_run && !args.yes;
+    let is_asked = !args.leave.dry_run && !args.leave.yes;
     if is_asked && !std::io::stdin().is_terminal() {
         anstream::eprintln!(
             "callbox: nobody can be asked here: add --yes to erase for good, or --dry-run to count what would go"
@@ -80,9 +87,9 @@ pub async fn run(args: EraseArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn work(args: &EraseArgs, hand: &Hand, is_asked: bool) -> anyhow::Result<ExitCode> {
-    if args.dry_run || is_asked {
+    if args.leave.dry_run || is_asked {
         let counted = hand.erase(args, true).await?;
-        if args.dry_run || at(&counted, "/state") == "refused" {
+        if args.leave.dry_run || at(&counted, "/state") == "refused" {
             return receipt(args, &counted);
         }
         anstream::eprint!("{}", account(&counted, &args.whom.shown()));
@@ -122,12 +129,12 @@ impl Hand {
     async fn erase(&self, args: &EraseArgs, dry_run: bool) -> anyhow::Result<Value> {
         let mut wish = args.whom.wish();
         wish.insert("dry_run".to_owned(), Value::Bool(dry_run));
-        wish.insert("own_number".to_owned(), Value::Bool(args.own_number));
+        wish.insert("own_number".to_owned(), Value::Bool(args.leave.own_number));
         match self {
             Self::Server(asking) => by_server(asking, Value::Object(wish)).await,
             Self::Own { store, clock } => {
                 let plan =
-                    Plan { wanted: wanted(&wish)?, own_number: args.own_number, marks: None };
+                    Plan { wanted: wanted(&wish)?, own_number: args.leave.own_number, marks: None };
                 by_itself(store, clock, plan, dry_run).await
             }
         }

@@ -5,6 +5,7 @@ pub mod backup;
 pub mod callbacks;
 pub mod capture;
 pub mod check;
+pub mod completions;
 pub mod consumers;
 pub mod deliveries;
 pub mod demo;
@@ -13,12 +14,14 @@ pub mod erase;
 pub mod events;
 pub mod export;
 pub mod keys;
+pub mod manual;
 pub mod messages;
 mod progress;
 pub mod reload;
 pub mod replay;
 pub mod serve;
 pub mod simulate;
+pub mod sources;
 mod table;
 pub mod tail;
 mod target;
@@ -74,6 +77,8 @@ enum Command {
     Deliveries(deliveries::DeliveriesArgs),
     /// Show how destinations stand, pause or resume one
     Destinations(destinations::DestinationsArgs),
+    /// Show what came from each source, and forget what one sent that is not known
+    Sources(sources::SourcesArgs),
     /// Show how far those have come who follow the events by name, or set one's place
     Consumers(consumers::ConsumersArgs),
     /// Print events as they happen
@@ -92,6 +97,10 @@ enum Command {
     Capture(Box<capture::Args>),
     /// Send a vendor's traffic with its habits, and ask at the end whether everything is right
     Simulate(Box<simulate::Args>),
+    /// Print what makes a shell complete callbox's commands and options
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    Man(manual::ManArgs),
 }
 
 /// It went well.
@@ -168,6 +177,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Messages(args) => messages::run(*args).await,
         Command::Deliveries(args) => deliveries::run(args).await,
         Command::Destinations(args) => destinations::run(args).await,
+        Command::Sources(args) => sources::run(args).await,
         Command::Consumers(args) => consumers::run(args).await,
         Command::Tail(args) => tail::run(*args).await,
         Command::Callbacks(args) => callbacks::run(args).await,
@@ -177,5 +187,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Replay(args) => replay::run(*args).await,
         Command::Capture(args) => capture::run(*args).await,
         Command::Simulate(args) => simulate::run(*args).await,
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => manual::run(&args),
     }
 }

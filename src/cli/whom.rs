@@ -25,7 +25,7 @@ impl WhomArgs {
 
     /// As whoever typed it reads it.
     pub(super) fn shown(&self) -> String {
-        self.named().map(|(name, text)| format!("{name} {text}")).collect()
+        self.named().next().map(|(name, text)| format!("{name} {text}")).unwrap_or_default()
     }
 
     fn named(&self) -> impl Iterator<Item = (&str, &str)> {

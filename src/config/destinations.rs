@@ -10,6 +10,7 @@ use super::filter::filter;
 use super::headers::own_headers;
 use super::judge::Judge;
 use super::mistakes::did_you_mean;
+use super::pace;
 use super::raw::{RawDestination, RawSource, Text};
 use super::secrets::signing_secret;
 use super::sources::OURS;
@@ -21,7 +22,6 @@ use crate::domain::event::Channel;
 use crate::domain::glob::Glob;
 use crate::domain::name::Name;
 use crate::domain::order::{OnExhausted, OrderedBy};
-use crate::domain::retry::RetrySchedule;
 
 /// An attempt's deadline unless told otherwise, and its bounds.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -38,10 +38,6 @@ const ORDERS: [(&str, Option<OrderedBy>); 3] = [
     ("message", Some(OrderedBy::Message)),
     ("conversation", Some(OrderedBy::Conversation)),
 ];
-
-/// The most waits in `retry`, and the longest.
-const WAITS_MAX: usize = 64;
-const WAIT_MAX: Duration = Duration::from_hours(7 * 24);
 
 pub(super) fn destinations(
     raw: &BTreeMap<Text, RawDestination>,
@@ -60,7 +56,6 @@ fn destination(
     judge: &mut Judge<'_>,
 ) -> Option<Destination> {
     let read_name = judge.read::<Name>(name);
-    let kept_promises = promises(raw, judge);
     let url = raw.url.as_ref().and_then(|text| destination_url(text, judge));
     if raw.url.is_none() {
         judge.mistakes.lacks(name.span(), "lacks `url`, where deliveries are posted");
@@ -81,11 +76,15 @@ fn destination(
     let max_concurrency = concurrency(raw.max_concurrency.as_ref(), judge);
     let order = raw.order.as_ref().map_or(Some(None), |text| judge.word(text, &ORDERS));
     let on_exhausted = on_exhausted(raw.on_exhausted.as_ref(), judge);
-    let retry = retry(name, raw.retry.as_deref(), judge);
+    let retry = pace::retry(name, raw, judge);
+    let rate = match &raw.rate {
+        None => Some(None),
+        Some(value) => pace::rate(value, judge).map(Some),
+    };
+    let fail_fast = pace::fail_fast(&raw.fail_fast, judge);
     let from = backlog::from(raw.from.as_ref(), judge);
     let bounds = backlog::bounds(raw, judge);
     let allow_subnets = judge.each(&raw.allow_subnets, Judge::network);
-    kept_promises?;
     Some(Destination {
         name: read_name?,
         url: url?,
@@ -102,17 +101,14 @@ fn destination(
         max_concurrency: max_concurrency?,
         order: order?,
         on_exhausted: on_exhausted?,
+        rate: rate?,
+        fail_fast: fail_fast?,
         retry: retry?,
         from: from?,
         backlog: bounds?,
         enabled: raw.enabled.unwrap_or(true),
         allow_subnets: allow_subnets?,
     })
-}
-
-/// Keys that would promise what this release does not do.
-fn promises(raw: &RawDestination, judge: &mut Judge<'_>) -> Option<()> {
-    judge.not_yet(raw.rate.as_ref(), "limiting the rate of a destination is")
 }
 
 fn events(list: Option<&Spanned<Vec<Text>>>, judge: &mut Judge<'_>) -> Option<Vec<Glob>> {
@@ -163,13 +159,4 @@ fn concurrency(number: Option<&Spanned<usize>>, judge: &mut Judge<'_>) -> Option
         Some(number) if (1..=CONCURRENCY_MAX).contains(number.get_ref()) => Some(*number.get_ref()),
         Some(number) => judge.refuse(number, format!("has to be between 1 and {CONCURRENCY_MAX}")),
     }
-}
-
-fn retry(name: &Text, waits: Option<&[Text]>, judge: &mut Judge<'_>) -> Option<RetrySchedule> {
-    let Some(waits) = waits else { return Some(RetrySchedule::default()) };
-    if waits.len() > WAITS_MAX {
-        return judge.refuse(name, format!("`retry` has more than {WAITS_MAX} waits"));
-    }
-    let waits = judge.each(waits, |judge, text| judge.duration(text, Duration::ZERO, WAIT_MAX))?;
-    Some(RetrySchedule(waits))
 }

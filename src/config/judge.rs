@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -83,7 +84,7 @@ impl Judge<'_> {
     }
 
     /// A number of bytes: a whole number, or a text such as `2MiB`; within bounds.
-    pub(super) fn bytes(&mut self, value: &Anything, most: u64) -> Option<u64> {
+    pub(super) fn bytes(&mut self, value: &Anything, bounds: RangeInclusive<u64>) -> Option<u64> {
         let bytes = match value.get_ref() {
             Value::Integer(bytes) => u64::try_from(*bytes).ok(),
             Value::String(text) => bytes(text),
@@ -94,19 +95,12 @@ impl Judge<'_> {
             | Value::Table(_) => None,
         };
         match bytes {
-            Some(bytes) if (1..=most).contains(&bytes) => Some(bytes),
-            Some(_) => self.refuse(value, format!("has to be between 1 and {most} bytes")),
-            None => self.refuse(value, "expected a number of bytes, or a text such as \"2MiB\""),
-        }
-    }
-
-    /// Notes that a key is known but does nothing yet, so that nobody relies on it.
-    pub(super) fn not_yet<T>(&mut self, value: Option<&Spanned<T>>, what: &str) -> Option<()> {
-        match value {
-            None => Some(()),
-            Some(value) => {
-                self.refuse(value, format!("{what} not supported yet; leave the key out"))
+            Some(bytes) if bounds.contains(&bytes) => Some(bytes),
+            Some(_) => {
+                let (least, most) = bounds.into_inner();
+                self.refuse(value, format!("has to be between {least} and {most} bytes"))
             }
+            None => self.refuse(value, "expected a number of bytes, or a text such as \"2MiB\""),
         }
     }
 }
@@ -126,13 +120,14 @@ fn spoken(duration: Duration) -> String {
         Some((length, unit)) if duration.subsec_nanos() == 0 => {
             format!("{}{unit}", seconds / length)
         }
+        Some(_) | None if duration.is_zero() => "0s".to_owned(),
         Some(_) | None => format!("{duration:?}"),
     }
 }
 
 fn bytes(text: &str) -> Option<u64> {
-    const UNITS: [(&str, u64); 4] =
-        [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("B", 1)];
+    const UNITS: [(&str, u64); 5] =
+        [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40), ("B", 1)];
     let (number, factor) = UNITS
         .iter()
         .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)))

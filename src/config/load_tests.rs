@@ -39,6 +39,7 @@ fn an_empty_file_gives_the_documented_defaults() {
     assert!(!config.api.anonymous);
     assert_eq!(config.store.path.to_str(), Some("data/callbox.db"));
     assert_eq!(config.store.retention.attempts.as_secs(), 30 * 86_400);
+    assert_eq!(config.store.max_size, None);
 }
 
 #[test]
@@ -159,6 +160,11 @@ fn wrong_listeners_keys_and_stores_are_refused() {
             ("[api.keys.one]\nscopes = [\"read\"]", "[api.keys.one] lacks `sha256`"),
             ("[store]\nretention = { events = \"soon\" }", "retention.events: not a duration"),
             ("[store]\nretention = { events = \"1s\" }", "between 1h and 36500d"),
+            (
+                "[store]\nretention = { max_size = \"1KiB\" }",
+                "max_size: has to be between 1048576 and",
+            ),
+            ("[store]\nretention = { max_size = \"all\" }", "max_size: expected a number of bytes"),
             (
                 "[sources.Shop]\nvendor = \"wavecell\"\nauth = [{ type = \"none\" }]",
                 "is not a name",
@@ -281,7 +287,7 @@ fn wrong_settings_of_a_source_are_refused() {
 }
 
 #[test]
-fn wrong_destinations_and_promises_not_kept_yet_are_refused() {
+fn wrong_destinations_are_refused() {
     refused(
         DESTINATION,
         [
@@ -300,7 +306,15 @@ fn wrong_destinations_and_promises_not_kept_yet_are_refused() {
             (r#"retry = ["5s", "-5s"]"#, "retry[1]: not a duration"),
             (r#"allow_subnets = ["127.0.0.1/99"]"#, "allow_subnets[0]"),
             ("filter = { typ = 1 }", "filter.typ: no event has a field"),
-            ("rate = 5", "not supported yet"),
+            ("rate = 0", "rate: expected deliveries a second, a number between 0.001 and 100000"),
+            (r#"rate = "5/s""#, "rate: expected deliveries a second"),
+            ("rate = nan", "rate: expected deliveries a second"),
+            (r#"retry_for = "soon""#, "retry_for: not a duration"),
+            (r#"retry_for = "91d""#, "retry_for: has to be between 0s and 90d"),
+            ("fail_fast = [200]", "fail_fast[0]: expected a status from 300 to 599"),
+            ("fail_fast = [400, 410]", "fail_fast[1]: expected a status"),
+            (r#"fail_fast = ["4xx", "6xx"]"#, "fail_fast[1]: expected a status"),
+            (r#"fail_fast = "4xx""#, "a list"),
             (r#"order = "mesage""#, "did you mean `message`?"),
             (r#"on_exhausted = "blok""#, "did you mean `block`?"),
             (r#"from = "begining""#, "did you mean `beginning`?"),
@@ -311,6 +325,18 @@ fn wrong_destinations_and_promises_not_kept_yet_are_refused() {
             ("backlog_max_events = -1", "a whole number"),
         ],
     );
+}
+
+#[test]
+fn a_destinations_pace_is_read_and_its_budget_of_time_cuts_the_schedule() {
+    let text = format!(
+        "{DESTINATION}rate = 0.5\nretry = [\"1s\", \"2s\", \"1m\"]\nretry_for = \"10s\"\nfail_fast = [400, \"422\", \"5xx\"]\n"
+    );
+    let config = Config::parse(&text, "c.toml", &Environment::default()).unwrap();
+    let crm = &config.destinations[0];
+    assert_eq!((crm.rate, crm.retry.0.len()), (Some(0.5), 2));
+    let ends = |status| crm.fail_fast.names(status);
+    assert!(ends(400) && ends(422) && ends(500) && ends(599) && !ends(401) && !ends(410));
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod judge;
 mod load;
 mod mapping;
 mod mistakes;
+mod pace;
 mod raw;
 mod reference;
 mod schemes;
@@ -128,4 +129,6 @@ pub struct StoreSettings {
     pub text_search: bool,
     /// How long things are kept.
     pub retention: Ages,
+    /// The most bytes of the database file; without a number, a share of the disk.
+    pub max_size: Option<u64>,
 }

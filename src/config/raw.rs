@@ -67,6 +67,7 @@ pub(super) struct RawRetention {
     pub(super) unauthentic: Option<Text>,
     pub(super) events: Option<Text>,
     pub(super) attempts: Option<Text>,
+    pub(super) max_size: Option<Anything>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -324,6 +325,8 @@ pub(super) struct RawDestination {
     pub(super) order: Option<Text>,
     pub(super) on_exhausted: Option<Text>,
     pub(super) retry: Option<Vec<Text>>,
+    pub(super) retry_for: Option<Text>,
+    pub(super) fail_fast: Vec<Anything>,
     pub(super) enabled: Option<bool>,
     pub(super) from: Option<Anything>,
     pub(super) backlog_max_age: Option<Text>,

@@ -29,6 +29,11 @@ const KEPT_MAX: Duration = Duration::from_hours(100 * 365 * 24);
 /// The most bytes that may be kept free: 1 PiB.
 const MIN_FREE_MAX: u64 = 1 << 50;
 
+/// The bounds of the database file's size: an empty one has a third of the least, and SQLite ends before the most.
+const MAX_SIZE: RangeInclusive<u64> = MIB..=1 << 47;
+
+const MIB: u64 = 1 << 20;
+
 pub(super) fn server(raw: &RawServer, judge: &mut Judge<'_>) -> Option<Server> {
     let listen = address(raw.listen.as_ref(), LISTEN, judge);
     let public_url = match &raw.public_url {
@@ -109,6 +114,10 @@ pub(super) fn store(raw: &RawStore, judge: &mut Judge<'_>) -> Option<StoreSettin
     let attempts = kept(retention.attempts.as_ref(), 30, judge);
     let quarantined = kept(retention.quarantined.as_ref(), 90, judge);
     let unauthentic = kept(retention.unauthentic.as_ref(), 90, judge);
+    let max_size = match &retention.max_size {
+        None => Some(None),
+        Some(value) => judge.bytes(value, MAX_SIZE).map(Some),
+    };
     let retention = Ages {
         callbacks: callbacks?,
         quarantined: quarantined?,
@@ -118,10 +127,16 @@ pub(super) fn store(raw: &RawStore, judge: &mut Judge<'_>) -> Option<StoreSettin
     };
     let min_free = match &raw.min_free {
         None => Some(None),
-        Some(value) => judge.bytes(value, MIN_FREE_MAX).map(Some),
+        Some(value) => judge.bytes(value, 1..=MIN_FREE_MAX).map(Some),
     };
     let text_search = raw.text_search.unwrap_or(true);
-    Some(StoreSettings { path: path?, min_free: min_free?, text_search, retention })
+    Some(StoreSettings {
+        path: path?,
+        min_free: min_free?,
+        text_search,
+        retention,
+        max_size: max_size?,
+    })
 }
 
 fn kept(text: Option<&Text>, default_days: u32, judge: &mut Judge<'_>) -> Option<Duration> {

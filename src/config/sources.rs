@@ -63,7 +63,7 @@ fn source(
     let max_body = match &raw.max_body {
         None => Some(vendor.default_max_body()),
         Some(value) => {
-            judge.bytes(value, MAX_BODY_MAX).and_then(|bytes| usize::try_from(bytes).ok())
+            judge.bytes(value, 1..=MAX_BODY_MAX).and_then(|bytes| usize::try_from(bytes).ok())
         }
     };
     let timezone = timezone(name, raw.timezone.as_ref(), vendor, judge);
@@ -191,7 +191,7 @@ fn quota(raw: &RawQuota, judge: &mut Judge<'_>) -> Option<Quota> {
     let usual = Quota::default();
     let bytes = match &raw.bytes {
         None => Some(usual.bytes),
-        Some(value) => judge.bytes(value, KEEP_BYTES_MAX),
+        Some(value) => judge.bytes(value, 1..=KEEP_BYTES_MAX),
     };
     Some(Quota { callbacks: raw.callbacks.unwrap_or(usual.callbacks), bytes: bytes? })
 }

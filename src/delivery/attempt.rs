@@ -12,15 +12,13 @@ use super::steady::SteadyTime;
 use crate::clock::Clock;
 use crate::domain::delivery::{Attempt, Outcome};
 use crate::domain::hops;
+use crate::domain::lane::Fate;
 use crate::random::Random;
 use crate::store::{Claimed, Next, Recorded, Store, StoreError};
 
 /// How long to wait before a result that could not be written down is tried again. Until then it holds its slot, so what waits
 /// in memory is bounded.
 const RECORD_WAIT: Duration = Duration::from_secs(1);
-
-/// The status that says that a destination wants nothing any more (Standard Webhooks).
-const GONE: u16 = 410;
 
 /// What every attempt needs.
 pub(super) struct Courier {
@@ -37,15 +35,21 @@ impl Courier {
     pub(super) async fn carry(&self, lane: &Lane, claimed: Claimed) {
         let (started_at, began) = (self.clock.now(), self.clock.elapsed());
         let verdict = AssertUnwindSafe(self.send(lane, &claimed)).catch_unwind().await;
-        let verdict = verdict.unwrap_or_else(|_| {
+        let mut verdict = verdict.unwrap_or_else(|_| {
             Verdict::failure(Outcome::Failed, "callbox panicked; please report it".to_owned())
         });
         let duration = self.clock.elapsed().saturating_sub(began);
-        lane.learn(&verdict, duration, self.clock.elapsed(), &self.random);
-        if verdict.status == Some(GONE) {
+        let (counted, now) = (claimed.counted, self.clock.elapsed());
+        let (fate, gone) = lane.learn(&mut verdict, duration, counted, now, &self.random);
+        if gone {
             self.pause(lane).await;
         }
-        let next = self.next(lane, &claimed, &verdict);
+        let next = match fate {
+            Fate::Succeeded => Next::Succeeded,
+            Fate::RetryIn(wait) => Next::RetryAt(self.steady.now().after(wait)),
+            Fate::Exhausted => Next::Exhausted,
+            Fate::Blocks => Next::Blocks,
+        };
         match next {
             Next::Exhausted => {
                 tracing::warn!(destination.name = %lane.destination.name, delivery.id = %claimed.id, event.id = %claimed.event.id, "a delivery has used up its attempts");
@@ -94,19 +98,6 @@ impl Courier {
                 sender.send(&parcel, self.clock.now()).await
             }
             Err(error) => Verdict::failure(Outcome::Failed, error.to_string()),
-        }
-    }
-
-    fn next(&self, lane: &Lane, claimed: &Claimed, verdict: &Verdict) -> Next {
-        if verdict.outcome == Outcome::Succeeded {
-            return Next::Succeeded;
-        }
-        let retry = &lane.destination.retry;
-        let wait = retry.next(claimed.counted, verdict.outcome, verdict.retry_after, &self.random);
-        match wait {
-            Some(wait) => Next::RetryAt(self.steady.now().after(wait)),
-            None if lane.blocks() => Next::Blocks,
-            None => Next::Exhausted,
         }
     }
 

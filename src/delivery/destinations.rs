@@ -12,18 +12,15 @@ use super::latest::Latest;
 use super::press::Press;
 use super::sender::{Sender, SenderError, Verdict};
 use crate::clock::Clock;
-use crate::domain::breaker::{Breaker, BreakerState};
+use crate::domain::breaker::BreakerState;
 use crate::domain::delivery::Outcome;
 use crate::domain::destination::Destination;
 use crate::domain::event::Event;
-use crate::domain::fairness::Demand;
+use crate::domain::lane::{self, Fate, Manners, Room};
 use crate::domain::name::Name;
 use crate::domain::order::OnExhausted;
 use crate::random::Random;
 use crate::store::{Outbox, Questions, StoreError};
-
-/// Too busy, and not there for now: statuses whose `Retry-After` speaks for the destination as a whole.
-const HOLDING: [u16; 2] = [429, 503];
 
 /// Every configured destination. The worker goes by it; operators look at it, and pause and resume through it.
 pub struct Destinations {
@@ -43,6 +40,8 @@ pub struct Standing {
     pub paused: Option<String>,
     /// The breaker before it.
     pub breaker: BreakerState,
+    /// Until when nothing is sent because it asked for that or its breaker is open, on [`Clock::elapsed`]'s scale.
+    pub quiet_until: Option<Duration>,
     /// How many attempts are under way.
     pub in_flight: usize,
     /// The share of the latest attempts that succeeded, 0 to 1; `None` before the first one since the start.
@@ -113,7 +112,7 @@ impl Destinations {
     /// written down, it is paused all the same, until a restart.
     pub async fn pause(&self, name: &Name, reason: &str) -> Result<bool, StoreError> {
         let Some(lane) = self.lane(name) else { return Ok(false) };
-        lane.condition.lock().paused = Some(reason.to_owned());
+        lane.condition.lock().lane.pause(reason);
         self.outbox.set_paused(name, Some(reason.to_owned())).await?;
         Ok(true)
     }
@@ -122,7 +121,7 @@ impl Destinations {
     pub async fn resume(&self, name: &Name) -> Result<bool, StoreError> {
         let Some(lane) = self.lane(name) else { return Ok(false) };
         self.outbox.set_paused(name, None).await?;
-        lane.resume();
+        lane.condition.lock().lane.resume();
         self.wake.notify_one();
         Ok(true)
     }
@@ -169,53 +168,50 @@ pub(super) struct Lane {
     condition: Arc<Mutex<Condition>>,
 }
 
-/// Moments are [`Clock::elapsed`]'s.
+/// What changes with every attempt.
 #[derive(Debug)]
 struct Condition {
-    paused: Option<String>,
-    breaker: Breaker,
-    held_until: Duration,
-    in_flight: usize,
+    /// What decides.
+    lane: lane::Lane,
     latest: Latest,
 }
 
 impl Condition {
-    /// How a destination stands when it is configured: as before, if it is known. Another URL or concurrency begins with a closed
-    /// breaker.
+    /// How a destination stands when it is configured: as before, if it is known. Another URL begins with a closed breaker.
     fn of(
         destination: &Destination,
         paused: Option<String>,
         known: Option<&Lane>,
     ) -> Arc<Mutex<Self>> {
-        let breaker = Breaker::new(destination.max_concurrency);
+        let manners = manners(destination);
         let Some(known) = known else {
-            let (held_until, latest) = (Duration::ZERO, Latest::default());
-            return Arc::new(Mutex::new(Self {
-                paused,
-                breaker,
-                held_until,
-                in_flight: 0,
-                latest,
-            }));
+            let lane = lane::Lane::new(manners, paused);
+            return Arc::new(Mutex::new(Self { lane, latest: Latest::default() }));
         };
-        let was = &known.destination;
-        if was.url != destination.url || was.max_concurrency != destination.max_concurrency {
-            let mut condition = known.condition.lock();
-            (condition.breaker, condition.held_until) = (breaker, Duration::ZERO);
+        let mut condition = known.condition.lock();
+        condition.lane.rearrange(manners);
+        if known.destination.url != destination.url {
+            condition.lane.forget();
         }
+        drop(condition);
         Arc::clone(&known.condition)
     }
 }
 
-/// What a lane could take now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Room {
-    /// Attempts may start.
-    Some(Demand),
-    /// None may before this moment.
-    Later(Duration),
-    /// None may until something else happens: an attempt ends, or an operator resumes it.
-    None,
+/// How a destination wants to be treated.
+fn manners(destination: &Destination) -> Manners {
+    Manners {
+        max_concurrency: destination.max_concurrency,
+        rate: destination.rate,
+        retry: destination.retry.clone(),
+        fail_fast: destination.fail_fast.clone(),
+        blocks: blocks(destination),
+    }
+}
+
+/// Whether an exhausted delivery holds up those behind it.
+fn blocks(destination: &Destination) -> bool {
+    destination.order.is_some() && destination.on_exhausted == OnExhausted::Block
 }
 
 impl Lane {
@@ -257,81 +253,59 @@ impl Lane {
 
     /// Whether an exhausted delivery holds up those behind it.
     pub(super) fn blocks(&self) -> bool {
-        let Destination { order, on_exhausted, .. } = &*self.destination;
-        order.is_some() && *on_exhausted == OnExhausted::Block
+        blocks(&self.destination)
     }
 
+    /// What may start at `now`.
     pub(super) fn room(&self, now: Duration) -> Room {
-        let condition = self.condition.lock();
-        if condition.paused.is_some() || !self.destination.enabled {
-            return Room::None;
-        }
-        if now < condition.held_until {
-            return Room::Later(condition.held_until);
-        }
-        if let BreakerState::Open { until } = condition.breaker.state(now) {
-            return Room::Later(until);
-        }
-        let in_flight = condition.in_flight;
-        match condition.breaker.allowed(now, in_flight) {
-            0 => Room::None,
-            slots => Room::Some(Demand { slots, in_flight }),
-        }
+        if self.destination.enabled { self.condition.lock().lane.room(now) } else { Room::None }
     }
 
     /// Takes a slot until the returned value is dropped, whatever becomes of the attempt.
-    pub(super) fn take(self: &Arc<Self>) -> Slot {
-        self.condition.lock().in_flight += 1;
+    pub(super) fn take(self: &Arc<Self>, now: Duration) -> Slot {
+        self.condition.lock().lane.started(now);
         Slot(Arc::clone(self))
     }
 
-    /// Learns from an attempt that took so long and ended at `now`. What failed on our side says nothing about the destination.
-    pub(super) fn learn(&self, verdict: &Verdict, took: Duration, now: Duration, random: &Random) {
+    /// Learns from an attempt that took so long and ended at `now`: what it means to its delivery, of which `counted` attempts were
+    /// counted before it, and whether the destination is to be paused.
+    pub(super) fn learn(
+        &self,
+        verdict: &mut Verdict,
+        took: Duration,
+        counted: u32,
+        now: Duration,
+        random: &Random,
+    ) -> (Fate, bool) {
+        let name = &self.destination.name;
+        let ending = verdict.ending();
         let mut condition = self.condition.lock();
         condition.latest.note(verdict.outcome == Outcome::Succeeded, took);
-        match verdict.outcome {
-            Outcome::Succeeded => {
-                if condition.breaker.state(now) != BreakerState::Closed {
-                    tracing::info!(destination.name = %self.destination.name, "a destination takes events again");
-                }
-                condition.breaker.succeeded();
-            }
-            Outcome::Rejected | Outcome::TimedOut | Outcome::Unreachable | Outcome::Refused => {
-                let before = condition.breaker.state(now);
-                condition.breaker.failed(now, random);
-                if let BreakerState::Open { until } = condition.breaker.state(now)
-                    && before != (BreakerState::Open { until })
-                {
-                    let rest = until.saturating_sub(now).as_secs();
-                    let reason = verdict.reason.as_deref();
-                    tracing::warn!(destination.name = %self.destination.name, reason, rest.seconds = rest, "a destination keeps failing: nothing is sent to it for a while");
-                }
-            }
-            Outcome::Failed | Outcome::Unknown => {}
+        let lesson = condition.lane.learn(ending, now, random);
+        if lesson.recovered {
+            tracing::info!(destination.name = %name, "a destination takes events again");
         }
-        if let Some(wait) = verdict.retry_after
-            && verdict.status.is_some_and(|status| HOLDING.contains(&status))
-        {
-            condition.held_until = condition.held_until.max(now.saturating_add(wait));
+        if let Some(rest) = lesson.rests {
+            let reason = verdict.reason.as_deref();
+            tracing::warn!(destination.name = %name, reason, rest.seconds = rest.as_secs(), "a destination keeps failing: nothing is sent to it for a while");
         }
+        if condition.lane.fails_fast(ending) {
+            let reason = verdict.reason.get_or_insert_default();
+            reason.push_str("; not tried again, by fail_fast");
+        }
+        (condition.lane.fate(ending, counted, random), lesson.gone)
     }
 
     fn standing(&self, now: Duration) -> Standing {
-        let condition = self.condition.lock();
+        let Condition { lane, latest } = &*self.condition.lock();
         Standing {
-            paused: condition.paused.clone(),
-            breaker: condition.breaker.state(now),
-            in_flight: condition.in_flight,
-            success_rate: condition.latest.success_rate(),
-            latency: condition.latest.percentiles(),
+            paused: lane.paused().map(str::to_owned),
+            breaker: lane.breaker(now),
+            quiet_until: lane.quiet_until(now),
+            in_flight: lane.in_flight(),
+            success_rate: latest.success_rate(),
+            latency: latest.percentiles(),
         }
-    }
-
-    fn resume(&self) {
-        let mut condition = self.condition.lock();
-        condition.paused = None;
-        condition.held_until = Duration::ZERO;
-        condition.breaker = Breaker::new(self.destination.max_concurrency);
     }
 }
 
@@ -341,7 +315,6 @@ pub(super) struct Slot(Arc<Lane>);
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut condition = self.0.condition.lock();
-        condition.in_flight = condition.in_flight.saturating_sub(1);
+        self.0.condition.lock().lane.over();
     }
 }

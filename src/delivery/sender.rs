@@ -18,6 +18,7 @@ use crate::domain::delivery::Outcome;
 use crate::domain::destination::{Destination, is_reserved};
 use crate::domain::hops;
 use crate::domain::id::{DeliveryId, EventId, ReplayId};
+use crate::domain::lane::Ending;
 use crate::domain::retry::parse_retry_after;
 
 /// The most bytes of a response's body that are read. If there are more, the connection is dropped rather than drained.
@@ -72,6 +73,12 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// What the schedule goes by.
+    #[must_use]
+    pub fn ending(&self) -> Ending {
+        Ending { outcome: self.outcome, status: self.status, retry_after: self.retry_after }
+    }
+
     /// A failure that no response came of.
     #[must_use]
     pub fn failure(outcome: Outcome, reason: String) -> Self {

@@ -9,28 +9,19 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::attempt::Courier;
-use super::destinations::{Destinations, Lane, Room};
+use super::destinations::{Destinations, Lane};
 use super::steady::SteadyTime;
-use crate::clock::{Clock, Time};
-use crate::domain::fairness::{Demand, deal};
+use crate::clock::Clock;
+use crate::domain::rounds::{Due, POLL, Rounds, STORE_REST, survey};
 use crate::random::Random;
 use crate::store::{Claimed, Store, StoreError};
-
-/// The most attempts under way in all; a destination with none gets one beyond it.
-const IN_FLIGHT_MAX: usize = 256;
-
-/// The longest rest: a wake-up that got lost costs no more.
-const POLL: Duration = Duration::from_secs(5);
-
-/// The rest after the store failed.
-const STORE_REST: Duration = Duration::from_secs(1);
 
 /// Hands events out.
 pub struct DeliveryWorker {
     courier: Arc<Courier>,
     wake: Arc<Notify>,
     attempts: JoinSet<()>,
-    turn: usize,
+    rounds: Rounds,
 }
 
 /// What a round found.
@@ -42,13 +33,6 @@ pub struct Round {
     pub in_flight: usize,
     /// How long nothing more can be done, unless something happens.
     pub rest: Duration,
-}
-
-/// A destination that could take something now.
-struct Opening {
-    lane: Arc<Lane>,
-    demand: Demand,
-    due: Result<Option<Time>, StoreError>,
 }
 
 impl DeliveryWorker {
@@ -63,7 +47,7 @@ impl DeliveryWorker {
     ) -> Self {
         let steady = SteadyTime::new(Arc::clone(&clock));
         let courier = Arc::new(Courier { store, destinations, clock, steady, random });
-        Self { courier, wake, attempts: JoinSet::new(), turn: 0 }
+        Self { courier, wake, attempts: JoinSet::new(), rounds: Rounds::default() }
     }
 
     /// Works until told to stop. Then it claims nothing more, and attempts under way have `grace` to end; those cut off are due
@@ -120,18 +104,19 @@ impl DeliveryWorker {
         while let Some(ended) = self.attempts.try_join_next() {
             report(ended);
         }
-        let (openings, mut rest) = self.openings().await;
-        let free = IN_FLIGHT_MAX.saturating_sub(self.attempts.len());
-        let demands: Vec<Demand> = openings.iter().map(|opening| opening.demand).collect();
-        let shares = deal(free, &demands, self.turn);
-        self.turn = self.turn.wrapping_add(1);
-
+        let lanes = self.courier.destinations.lanes();
+        let elapsed = self.courier.clock.elapsed();
+        let survey = survey(lanes.iter().map(|lane| lane.room(elapsed)), elapsed);
+        let asked = survey.open.iter().filter_map(|(number, _)| lanes.get(*number));
+        let due = join_all(asked.map(async |lane| self.due(lane).await)).await;
         let now = self.courier.steady.now();
-        let claims = openings.iter().zip(shares).filter(|(_, share)| *share > 0);
-        let claims = claims.map(async |(opening, share)| {
-            let claimed =
-                self.courier.store.claim(&opening.lane.destination.name, share, now).await;
-            (Arc::clone(&opening.lane), claimed)
+        let plan = self.rounds.plan(&survey, &due, self.attempts.len(), now);
+        let mut rest = plan.rest.min(POLL);
+        let claims =
+            plan.claims.iter().filter_map(|(number, share)| Some((lanes.get(*number)?, share)));
+        let claims = claims.map(async |(lane, share)| {
+            let claimed = self.courier.store.claim(&lane.destination.name, *share, now).await;
+            (Arc::clone(lane), claimed)
         });
         let claims: Vec<_> = join_all(claims).await;
         let mut started = 0;
@@ -162,41 +147,19 @@ impl DeliveryWorker {
         }
     }
 
-    /// The destinations that have something due and room for it, and how long the others can be left alone.
-    async fn openings(&self) -> (Vec<Opening>, Duration) {
-        let (elapsed, now) = (self.courier.clock.elapsed(), self.courier.steady.now());
-        let mut rest = POLL;
-        let mut looks = Vec::new();
-        for lane in self.courier.destinations.lanes() {
-            match lane.room(elapsed) {
-                Room::Some(demand) => looks.push((lane, demand)),
-                Room::Later(moment) => rest = rest.min(moment.saturating_sub(elapsed)),
-                Room::None => {}
+    async fn due(&self, lane: &Lane) -> Due {
+        match self.courier.store.next_due(&lane.destination.name).await {
+            Ok(due) => due.map_or(Due::Never, Due::At),
+            Err(error) => {
+                complain(lane, &error);
+                Due::Unknown
             }
         }
-        let looks = looks.into_iter().map(async |(lane, demand)| {
-            let due = self.courier.store.next_due(&lane.destination.name).await;
-            Opening { lane, demand, due }
-        });
-        let mut openings: Vec<Opening> = join_all(looks).await;
-        openings.retain(|opening| match &opening.due {
-            Ok(Some(due)) if *due <= now => true,
-            Ok(Some(due)) => {
-                rest = rest.min(due.since(now));
-                false
-            }
-            Ok(None) => false,
-            Err(error) => {
-                complain(&opening.lane, error);
-                rest = rest.min(STORE_REST);
-                false
-            }
-        });
-        (openings, rest)
     }
 
     fn start(&mut self, lane: &Arc<Lane>, claimed: Claimed) {
-        let (courier, lane, slot) = (Arc::clone(&self.courier), Arc::clone(lane), lane.take());
+        let slot = lane.take(self.courier.clock.elapsed());
+        let (courier, lane) = (Arc::clone(&self.courier), Arc::clone(lane));
         self.attempts.spawn(async move {
             courier.carry(&lane, claimed).await;
             drop(slot);

@@ -9,6 +9,7 @@ use super::backlog::{BacklogBounds, StartFrom};
 use super::event::{Channel, Event, EventType};
 use super::filter::Filter;
 use super::glob::Glob;
+use super::lane::FailFast;
 use super::name::Name;
 use super::order::{OnExhausted, OrderedBy};
 use super::retry::RetrySchedule;
@@ -75,6 +76,10 @@ pub struct Destination {
     pub order: Option<OrderedBy>,
     /// What an exhausted delivery does to those behind it, where there is an order.
     pub on_exhausted: OnExhausted,
+    /// Deliveries a second, retries included; `None`: as many as there are.
+    pub rate: Option<f64>,
+    /// Statuses that end a delivery at once.
+    pub fail_fast: FailFast,
     /// When failures are tried again.
     pub retry: RetrySchedule,
     /// Which events it gets first, when its name is new.

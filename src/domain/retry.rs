@@ -30,6 +30,18 @@ impl Default for RetrySchedule {
 }
 
 impl RetrySchedule {
+    /// Without the waits that would come to more than `most` in all, jitter aside. Time behind a breaker, a pause or a
+    /// `Retry-After` is not in it.
+    #[must_use]
+    pub fn within(self, most: Duration) -> Self {
+        let mut spent = Duration::ZERO;
+        let fits = |wait: &Duration| {
+            spent = spent.saturating_add(*wait);
+            spent <= most
+        };
+        Self(self.0.into_iter().take_while(fits).collect())
+    }
+
     /// How long to wait after an attempt that ended with `outcome`; `None` if there is no further one.
     ///
     /// `counted_attempts` are those that were counted before it. With `retry_after` it is the later of the two. An attempt that we
@@ -85,6 +97,15 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_budget_of_time_leaves_the_waits_that_fit_into_it() {
+        let schedule = || RetrySchedule(vec![10 * SECOND, 20 * SECOND, 30 * SECOND]);
+        for (most, left) in [(0, 0), (9, 0), (10, 1), (29, 1), (30, 2), (59, 2), (60, 3), (900, 3)]
+        {
+            assert_eq!(schedule().within(most * SECOND).0.len(), left, "{most}");
+        }
+    }
 
     #[test]
     fn every_failure_follows_the_schedule_until_it_ends() {

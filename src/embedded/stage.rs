@@ -13,6 +13,9 @@ use crate::replay::sink::SECRET;
 /// Bytes kept free on the disk of a store that is thrown away.
 const MIN_FREE: u64 = 1024 * 1024;
 
+/// What vendors call a callbox inside another program, for signatures over URLs: its port is not known before it listens.
+pub const CALLED: &str = "https://callbox.example";
+
 /// The name of the destination that stands in for a downstream service.
 const DESTINATION: &str = "sink";
 
@@ -62,7 +65,7 @@ pub fn written(
     of: &str,
 ) -> anyhow::Result<Config> {
     let document = json!({
-        "server": { "listen": "127.0.0.1:0" },
+        "server": { "listen": "127.0.0.1:0", "public_url": CALLED },
         "api": { "listen": "127.0.0.1:0", "anonymous": "loopback" },
         "store": { "path": folder.join("callbox.db"), "min_free": MIN_FREE },
         "sources": sources,

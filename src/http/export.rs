@@ -19,7 +19,8 @@ pub(super) struct Export {
     store: Arc<dyn Store>,
     marks: Arc<Marks>,
     at: Stage,
-    lines: VecDeque<Value>,
+    /// Lines that are not given out yet.
+    waiting: VecDeque<Value>,
     /// Their events.
     theirs: HashSet<EventId>,
     callbacks: u64,
@@ -60,15 +61,15 @@ impl Export {
             "phones": marks.phones.iter().map(|digits| format!("+{digits}")).collect::<Vec<_>>(),
             "ids": marks.ids,
         });
-        let (at, lines) = (Stage::Events(0), VecDeque::from([head]));
-        Ok(Self { store, marks, at, lines, theirs: HashSet::new(), callbacks: 0 })
+        let (at, waiting) = (Stage::Events(0), VecDeque::from([head]));
+        Ok(Self { store, marks, at, waiting, theirs: HashSet::new(), callbacks: 0 })
     }
 
     /// All of its lines. What fails on the way ends it without its last line.
     pub(super) fn lines(self) -> impl Stream<Item = Result<Bytes, StoreError>> {
         stream::try_unfold(self, async |mut export| {
             loop {
-                if let Some(line) = export.lines.pop_front() {
+                if let Some(line) = export.waiting.pop_front() {
                     return Ok(Some((Bytes::from(format!("{line}\n")), export)));
                 }
                 if matches!(export.at, Stage::Ended) {
@@ -86,7 +87,7 @@ impl Export {
                 let found = self.store.theirs(marks, after).await?;
                 for (event, deliveries) in &found.items {
                     self.theirs.insert(event.id);
-                    self.lines.push_back(
+                    self.waiting.push_back(
                         json!({ "kind": "event", "event": event, "deliveries": deliveries }),
                     );
                 }
@@ -100,7 +101,7 @@ impl Export {
                 self.at = found.next.map_or(Stage::Ended, Stage::Callbacks);
                 if matches!(self.at, Stage::Ended) {
                     let (events, callbacks) = (self.theirs.len(), self.callbacks);
-                    self.lines.push_back(
+                    self.waiting.push_back(
                         json!({ "kind": "end", "events": events, "callbacks": callbacks }),
                     );
                 }
@@ -144,7 +145,7 @@ impl Export {
             }
             fields.retain(|_, value| !value.is_null() && value != "");
         }
-        self.lines.push_back(json!({ "kind": "callback", "callback": callback }));
+        self.waiting.push_back(json!({ "kind": "callback", "callback": callback }));
         Ok(())
     }
 }

@@ -63,6 +63,7 @@ pub(super) const API: &[At] = &[
     ("/v1/reload", &[&reload::RELOAD]),
     ("/v1/sources", &[&sources::LIST]),
     ("/v1/sources/{name}", &[&sources::ONE]),
+    ("/v1/sources/{name}/drift/clear", &[&sources::CLEAR_DRIFT]),
     ("/v1/keys", &[&keys::LIST]),
 ];
 

@@ -33,6 +33,15 @@ pub(super) const ONE: Operation =
         ),
     ]);
 
+/// Forgetting what one sent that is not known.
+pub(super) const CLEAR_DRIFT: Operation =
+    Operation::post("clearDrift", "Forget what a source sent that is not known", || {
+        web::to(clear_drift)
+    })
+    .answers(&[Answer::json::<Shown<'static>>(
+        "The source. What it still sends is found anew, and told again.",
+    )]);
+
 /// `GET /v1/sources`, with the requests that came to no source.
 async fn list(room: Current, caller: Caller) -> Result<HttpResponse, Problem> {
     let raw = caller.has(Scope::Raw);
@@ -54,11 +63,29 @@ async fn one(
     caller: Caller,
     name: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let source = room.config.sources.iter().find(|source| source.name.as_str() == name.as_str());
-    let source = source.filter(|source| caller.reach.has(&source.name));
-    let source = source.ok_or_else(|| Problem::missing("source", &name))?;
+    let source = find(&room, &caller, &name)?;
     let raw = caller.has(Scope::Raw);
     Ok(HttpResponse::Ok().json(shown(&room, source, raw).await?))
+}
+
+/// `POST /v1/sources/{name}/drift/clear`: after an update that knows it, or once it has been looked at.
+async fn clear_drift(
+    room: Current,
+    caller: Caller,
+    name: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let source = find(&room, &caller, &name)?;
+    let findings = room.store.forget_drift(&source.name).await?;
+    room.receiver.drift.forget(&source.name);
+    tracing::info!(source.name = %source.name, findings, "what the source sent that is not known was forgotten, as asked");
+    let raw = caller.has(Scope::Raw);
+    Ok(HttpResponse::Ok().json(shown(&room, source, raw).await?))
+}
+
+fn find<'a>(room: &'a Room, caller: &Caller, name: &str) -> Result<&'a Source, Problem> {
+    let source = room.config.sources.iter().find(|source| source.name.as_str() == name);
+    let source = source.filter(|source| caller.reach.has(&source.name));
+    source.ok_or_else(|| Problem::missing("source", name))
 }
 
 /// All sources as they are answered.

@@ -31,6 +31,11 @@ impl DriftBook {
         self.0.lock().get(source).cloned().unwrap_or_default()
     }
 
+    /// Forgets the source's drift, of which the store has forgotten what it knew. What still comes is found anew.
+    pub fn forget(&self, source: &Name) {
+        self.0.lock().remove(source);
+    }
+
     /// What of a callback's findings is to be written with it.
     pub(super) fn worth_writing(
         &self,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::request::{Mistake, Request};
+use super::request::{BYTE_ORDER_MARK, Mistake, Request};
 use super::template::{self, Values};
 use crate::vendor;
 
@@ -257,6 +257,7 @@ pub fn parse(
 ) -> Result<Fixture, FixtureError> {
     let request = Request::parse(recorded)
         .map_err(|mistake| FixtureError::Request { path: path.to_owned(), mistake })?;
+    let expected = expected.map(|text| text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text));
     let expectation: Option<Expectation> =
         expected.map(serde_json::from_slice).transpose().map_err(|reason| {
             FixtureError::Expectation { path: path.with_extension("json"), reason }

@@ -37,7 +37,8 @@ pub enum Mistake {
 impl Request {
     /// Reads a `.http` file: request line, headers, an empty line, the body. The head's lines end in LF or CRLF.
     pub fn parse(file: &Bytes) -> Result<Self, Mistake> {
-        let (first, mut place) = line(file, 0).ok_or(Mistake::NoEnd)?;
+        let mark = if file.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        let (first, mut place) = line(file, mark).ok_or(Mistake::NoEnd)?;
         let (method, target) = request_line(&first).ok_or(Mistake::RequestLine)?;
         let mut headers = Vec::new();
         for number in 2.. {
@@ -107,6 +108,9 @@ impl Request {
     }
 }
 
+/// What some editors put before the first letter of a file.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// The line at `place`, without its end, and where the next one begins; nothing if no line ends behind `place`.
 fn line(file: &Bytes, place: usize) -> Option<(String, usize)> {
     let rest = file.get(place..)?;
@@ -148,7 +152,7 @@ mod tests {
     fn the_head_may_end_its_lines_either_way_and_the_body_is_taken_byte_for_byte() {
         let lf =
             parse(b"POST /in/a?b=c HTTP/1.1\nX-One: 1\nx-one:2\nContent-Length: 99\n\n\r\n\xff\n");
-        let crlf = parse(b"POST /in/a?b=c\r\nX-One:  1 \r\nx-one: 2\r\n\r\n\r\n\xff\n");
+        let crlf = parse(b"\xef\xbb\xbfPOST /in/a?b=c\r\nX-One:  1 \r\nx-one: 2\r\n\r\n\r\n\xff\n");
         let expected = Request {
             method: "POST".to_owned(),
             target: "/in/a?b=c".to_owned(),

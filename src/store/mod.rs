@@ -7,6 +7,7 @@ mod backlog;
 mod consumers;
 mod erasing;
 mod erasures;
+mod extent;
 mod indexing;
 mod outbox;
 mod replays;
@@ -24,6 +25,7 @@ pub use erasing::{Erasing, REWRITTEN_MAX};
 pub use erasures::{
     End, EraseDone, EraseStep, Erasures, Learned, Plan, Seen as SeenInFile, Standing, Theirs,
 };
+pub use extent::Extent;
 pub use indexing::{Indexed, Indexing};
 pub use outbox::{Claimed, Next, Outbox, Recorded};
 pub use replays::{Counted, HandStep, Replays};
@@ -83,6 +85,9 @@ pub trait Intake: Send + Sync {
     /// Keeps what a callback that is here already means by today's reading; `None` if it is here no more. A dry run says what
     /// would become of it, and leaves everything as it is.
     async fn reread(&self, reading: NewReading) -> Result<Option<Reread>, StoreError>;
+
+    /// Forgets what a source sent that its adapter did not know; how many findings that were.
+    async fn forget_drift(&self, source: &Name) -> Result<usize, StoreError>;
 }
 
 /// A callback with what is to be kept of it.
@@ -298,6 +303,9 @@ pub trait Upkeep: Send + Sync {
 
     /// Removes some of what is too old: a bounded step. Nothing that an open delivery needs, and no event that has one.
     async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError>;
+
+    /// How much room the store takes, and since when it holds something.
+    async fn extent(&self) -> Result<Extent, StoreError>;
 
     /// Makes the next events findable by phone and reference and, unless nobody wants that, by their words: a bounded step. What it has
     /// not come to yet is found all the same.

@@ -1,4 +1,4 @@
-//! Retention: what is older than it is to be kept goes, in small steps beside the load.
+//! Retention: what is older than it is to be kept goes, and the oldest of a store that is too large; in small steps beside the load.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,12 +87,20 @@ pub struct Pruned {
     pub next: Option<i64>,
 }
 
-/// Removes what is too old.
+/// Removes what is too old, and the oldest of what is too much.
 #[expect(missing_debug_implementations, reason = "it holds a store; nobody prints it")]
 pub struct Retention {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     ages: Ages,
+    /// The most bytes of the database file, if not by the rule.
+    max_size: Option<u64>,
+    /// Up to when everything goes that may, because the store is too large.
+    pressed: Option<Time>,
+    /// Steps that were taken since the store is too large.
+    steps: u32,
+    /// Whether what has to stay is too much; that is told once.
+    stuck: bool,
     /// Where each kind's next step goes on.
     places: [i64; Kind::ALL.len()],
     /// How many of each kind this sweep has removed.
@@ -115,9 +123,27 @@ pub struct Round {
 impl Retention {
     /// Retention for this store.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, ages: Ages) -> Self {
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        ages: Ages,
+        max_size: Option<u64>,
+    ) -> Self {
         let (places, removed) = ([0; Kind::ALL.len()], [0; Kind::ALL.len()]);
-        Self { store, clock, ages, places, removed, at: 0, fruitless: 0 }
+        let (pressed, steps, stuck) = (None, 0, false);
+        Self {
+            store,
+            clock,
+            ages,
+            max_size,
+            pressed,
+            steps,
+            stuck,
+            places,
+            removed,
+            at: 0,
+            fruitless: 0,
+        }
     }
 
     /// Removes until told to stop. A step that has begun is finished.
@@ -149,7 +175,8 @@ impl Retention {
         let Some(((kind, place), removed)) = places.nth(self.at) else {
             return self.shrink().await;
         };
-        let before = self.clock.now().before(kind.age(&self.ages));
+        let by_age = self.clock.now().before(kind.age(&self.ages));
+        let before = self.pressed.map_or(by_age, |pressed| by_age.max(pressed));
         let pruned = self.store.prune(Prune { kind: *kind, before, after: *place }).await?;
         *place = pruned.next.unwrap_or_default();
         *removed += pruned.removed;
@@ -169,6 +196,10 @@ impl Retention {
         if self.store.shrink().await? {
             return Ok(Round { removed: 0, rest: Duration::ZERO });
         }
+        self.at = 0;
+        if self.press().await? {
+            return Ok(Round { removed: 0, rest: Duration::ZERO });
+        }
         let [attempts, events, callbacks, quarantined, unauthentic] = self.removed;
         if self.removed.iter().any(|removed| *removed > 0) {
             tracing::info!(
@@ -177,11 +208,50 @@ impl Retention {
                 callbacks,
                 quarantined,
                 unauthentic,
-                "what was older than [store.retention] says was removed"
+                "what was older than [store.retention] says, or too much, was removed"
             );
         }
-        self.at = 0;
         self.removed = [0; Kind::ALL.len()];
         Ok(Round { removed: 0, rest: SWEEP_EVERY })
+    }
+
+    /// Sees whether the store is too large; if so, says up to when things go in the next sweep, which begins at once.
+    async fn press(&mut self) -> Result<bool, StoreError> {
+        let (extent, now) = (self.store.extent().await?, self.clock.now());
+        let limit = extent.limit(self.max_size);
+        let (bytes, reached) = (extent.file, self.pressed);
+        self.pressed = extent.step(limit, reached, self.steps, now);
+        self.steps += 1;
+        match (reached, self.pressed) {
+            (None, Some(_)) => {
+                tracing::warn!(
+                    store.bytes = bytes,
+                    store.bytes_max = limit,
+                    "the store is too large: the oldest of it goes before its age"
+                );
+            }
+            (Some(reached), Some(_)) if now.since(reached) < SWEEP_EVERY => {
+                self.pressed = Some(now);
+                self.stay(bytes, limit);
+                return Ok(false);
+            }
+            (Some(_), None) => tracing::info!(store.bytes = bytes, "the store is small enough"),
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+        if self.pressed.is_none() {
+            (self.steps, self.stuck) = (0, false);
+        }
+        Ok(self.pressed.is_some())
+    }
+
+    /// All that may go has gone, and it was not enough: nothing is to be done but to look again later.
+    fn stay(&mut self, bytes: u64, limit: u64) {
+        if !std::mem::replace(&mut self.stuck, true) {
+            tracing::warn!(
+                store.bytes = bytes,
+                store.bytes_max = limit,
+                "the store is too large, and all that is left has open deliveries or is new: raise max_size, or lower the backlogs"
+            );
+        }
     }
 }

@@ -169,6 +169,24 @@ async fn deliveries_and_destinations_are_shown_and_put_right() {
 }
 
 #[tokio::test]
+async fn sources_are_shown_with_what_nobody_knows_of_them_and_that_is_forgotten() {
+    let callbox = Callbox::start(SHOP).await;
+    let id = callbox.push("shop", receipt("a", "split")).await.callback();
+    let rows = good(&callbox, &["sources"]);
+    let expected = ["shop", "wavecell", "2026-08-12 16:15:57", "1", "0", "0", "0", "1", "/in/shop"];
+    assert_eq!(cells(&rows)[1], expected);
+    let found = good(&callbox, &["sources", "drift", "shop"]);
+    let row = cells(&found).remove(1);
+    assert_eq!((row[0], row[1], row.last()), ("status", "split", Some(&id.as_str())), "{found}");
+    good(&callbox, &["sources", "clear-drift", "shop"]);
+    let none = good(&callbox, &["sources", "drift", "shop"]);
+    assert_eq!(none.trim(), "it sends nothing that its adapter does not know");
+    let (code, _, err) = run(&callbox, &["sources", "drift", "nobody"]);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("there is no source `nobody`"), "{err}");
+}
+
+#[tokio::test]
 async fn what_follows_is_printed_as_it_comes() {
     let callbox = Callbox::start(SHOP).await;
     callbox.push("shop", receipt("old", "read")).await.callback();

@@ -255,6 +255,7 @@ async fn what_is_answered_is_what_the_document_says() {
         ("/v1/consumers/{name}/commit", format!("/v1/consumers/team/commit?cursor={next}")),
         ("/v1/destinations/{name}/pause", "/v1/destinations/crm/pause".to_owned()),
         ("/v1/destinations/{name}/resume", "/v1/destinations/crm/resume".to_owned()),
+        ("/v1/sources/{name}/drift/clear", "/v1/sources/desk/drift/clear".to_owned()),
     ];
     for (path, target) in &deeds {
         let answer = callbox.order(target).await;

@@ -306,6 +306,18 @@ async fn drift_is_listed_once_without_values_and_survives_a_restart() {
         (&json!(2), &brand_new["first_seen_at"])
     );
     assert_eq!(after.as_array().unwrap().len(), 3);
+
+    // Once forgotten it is gone, for a restart too; what is still sent is found anew.
+    let cleared = callbox.order("/v1/sources/shop/drift/clear").await;
+    assert_eq!((cleared.status, &cleared.json()["drift"]), (200, &json!([])));
+    callbox.order("/v1/sources/nobody/drift/clear").await.problem(404, "not_found");
+    let callbox = callbox.restart_with(&open("wavecell")).await;
+    assert_eq!(callbox.json("/v1/sources/shop").await["drift"], json!([]));
+    callbox.post("/in/shop", &[JSON], &receipt("m9", "split")).await;
+    let anew = callbox.json("/v1/sources/shop").await["drift"].clone();
+    assert_eq!((&anew[0]["name"], &anew[0]["count"]), (&json!("split"), &json!(1)), "{anew}");
+    let callbox = callbox.restart_with(&open("wavecell")).await;
+    assert_eq!(callbox.json("/v1/sources/shop").await["drift"], anew);
 }
 
 /// Runs `callbox callbacks reprocess`: how it ended, and what it said on stdout and stderr.

@@ -159,7 +159,7 @@ async fn a_sweep_is_made_of_small_steps_and_gives_the_room_back() {
         let ages =
             Ages { callbacks: DAY, quarantined: DAY, unauthentic: DAY, events: DAY, attempts: DAY };
         let mut retention =
-            Retention::new(Arc::clone(&full.store), Arc::clone(&full.clock) as Arc<_>, ages);
+            Retention::new(Arc::clone(&full.store), Arc::clone(&full.clock) as Arc<_>, ages, None);
         let mut removed = Vec::new();
         loop {
             let round = retention.tick().await.unwrap();
@@ -194,7 +194,7 @@ async fn a_walk_past_what_has_to_stay_comes_to_what_lies_behind_it() {
             attempts: SECOND,
         };
         let clock = Arc::clone(&shelf.clock) as Arc<_>;
-        let mut retention = Retention::new(Arc::clone(&shelf.store), clock, ages);
+        let mut retention = Retention::new(Arc::clone(&shelf.store), clock, ages, None);
         let mut removed = 0;
         loop {
             let round = retention.tick().await.unwrap();

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::evidence::{amount, broken, tell};
 use crate::support::http;
 use crate::support::program::Place;
 
@@ -78,34 +79,34 @@ async fn gate(to: Arc<Mutex<SocketAddr>>) -> SocketAddr {
     address
 }
 
+/// Messages of the run with kills, unless `CALLBOX_SIMULATED_MESSAGES` says otherwise.
+const MESSAGES: u64 = 2_000;
+
+/// How often the program is killed in that run.
+const KILLS: u64 = 3;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_simulation_in_which_the_program_is_killed_three_times_ends_clean() {
+    let messages = amount("CALLBOX_SIMULATED_MESSAGES", MESSAGES);
     let place = Place::new("");
     let mut program = place.start();
     let (push, ask) = (Arc::new(Mutex::new(program.vendors)), Arc::new(Mutex::new(program.api)));
     let (vendors, api) = (gate(Arc::clone(&push)).await, gate(Arc::clone(&ask)).await);
     let simulation = Command::new(env!("CARGO_BIN_EXE_callbox"))
-        .args([
-            "simulate",
-            "wavecell",
-            "--source",
-            "shop",
-            "--messages",
-            "1500",
-            "--hurry",
-            "40",
-            "--json",
-        ])
+        .args(["simulate", "wavecell", "--source", "shop", "--hurry", "40", "--json"])
+        .args(["--messages", &messages.to_string()])
         .args(["--disorder", "40", "--duplicates", "20", "--late", "10"])
         .args(["--to", &format!("http://{vendors}"), "--api", &format!("http://{api}")])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    for kill in 1..=3 {
+    for kill in 1..=KILLS {
+        // Of each message come three callbacks and more.
+        let moment = kill * messages * 3 / (KILLS + 1);
         loop {
             let answer =
                 http::send(program.api, "GET", "/v1/sources/shop", &[], b"").await.unwrap();
-            if answer.json()["received"].as_u64().unwrap() >= kill * 1_000 {
+            if answer.json()["received"].as_u64().unwrap() >= moment {
                 break;
             }
         }
@@ -115,6 +116,28 @@ async fn a_simulation_in_which_the_program_is_killed_three_times_ends_clean() {
     }
     let output = tokio::task::block_in_place(|| simulation.wait_with_output()).unwrap();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{report:#}");
+    let verdict = &report["verdict"];
+    let amount = format!(
+        "{} messages, {} callbacks, of which {} out of order, {} twice, {} late; {KILLS} kills, {} further tries; {:.0} s",
+        verdict["messages"],
+        report["callbacks"],
+        report["disordered"],
+        report["duplicates"],
+        report["late"],
+        report["retries"],
+        report["seconds"].as_f64().unwrap()
+    );
+    let found = if report["clean"] == true {
+        "clean: every state right, nothing missing, nothing twice".to_owned()
+    } else {
+        format!("not clean: {} messages in a wrong state", verdict["wrong_state"])
+    };
+    tell("Simulated traffic", &amount, &found);
     assert!(report["retries"].as_u64().unwrap() > 0, "nobody noticed the kills: {report:#}");
+    if broken().is_some() {
+        assert_eq!(output.status.code(), Some(1), "it does not see what is broken: {report:#}");
+        assert!(verdict["wrong_state"].as_u64().unwrap() > 0, "{report:#}");
+    } else {
+        assert_eq!((output.status.code(), &report["clean"]), (Some(0), &true.into()), "{report:#}");
+    }
 }

@@ -90,6 +90,12 @@ fn destinations(config: &Config, warnings: &mut Vec<String>) {
                 destination.name
             ));
         }
+        if [502, 503, 504].into_iter().any(|status| destination.fail_fast.names(status)) {
+            warnings.push(format!(
+                "[destinations.{}] does not try again what a service that is down answers: while it is, every delivery ends at its first attempt; take 5xx out of `fail_fast`",
+                destination.name
+            ));
+        }
         let guard = AddressGuard {
             allow_subnets: destination.allow_subnets.clone(),
             own_listeners: vec![config.server.listen, config.api.listen],
@@ -172,6 +178,10 @@ mod tests {
             (
                 "[destinations.crm]\nurl = \"https://example.com\"\nevents = [\"mesage.*\"]".to_owned(),
                 "[destinations.crm] asks for `mesage.*`",
+            ),
+            (
+                "[destinations.crm]\nurl = \"https://example.com\"\nfail_fast = [\"5xx\"]".to_owned(),
+                "[destinations.crm] does not try again",
             ),
             (
                 "[destinations.crm]\nurl = \"http://127.0.0.1:9000\"".to_owned(),

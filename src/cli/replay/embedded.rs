@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 
 use crate::cli::progress::Bar;
 use crate::domain::secret::Secret;
-use crate::embedded::stage::{stage, stage_with_sink};
+use crate::embedded::stage::{CALLED, stage, stage_with_sink};
 use crate::embedded::{Embedded, throw_away_folder};
 use crate::replay::client::Client;
 use crate::replay::collection::Collection;
@@ -66,9 +66,8 @@ async fn judge(
     } else {
         (Embedded::start(stage(&chain, folder.path())?).await?, None)
     };
-    let addresses = embedded.addresses();
-    let called = addresses.push.as_str().trim_end_matches('/').to_owned();
-    let (client, routes) = (Client::new(addresses)?, Routes::AsRecorded { called });
+    let client = Client::new(embedded.addresses())?;
+    let routes = Routes::AsRecorded { called: CALLED.to_owned() };
     let server = Server::Callbox(witness.as_ref());
     let run = Run { client: &client, routes: &routes, server, traffic };
     let verdict = run.send_chain(&traffic.filled(&chain, fresh)).await;

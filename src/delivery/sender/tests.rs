@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::domain::backlog::{BacklogBounds, StartFrom};
 use crate::domain::destination::{Format, Tls};
+use crate::domain::lane::FailFast;
 use crate::domain::order::OnExhausted;
 use crate::domain::retry::RetrySchedule;
 use crate::domain::secret::Secret;
@@ -107,6 +108,8 @@ fn destination(url: &str) -> Destination {
         timeout: Duration::from_secs(20),
         max_concurrency: 8,
         order: None,
+        rate: None,
+        fail_fast: FailFast::default(),
         on_exhausted: OnExhausted::default(),
         retry: RetrySchedule::default(),
         from: StartFrom::Now,

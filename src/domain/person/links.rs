@@ -101,7 +101,8 @@ impl Marks {
     pub fn links(&self, event: &Event) -> Vec<Found> {
         let mut pairs: Vec<(String, String)> = Vec::new();
         if let Some(message) = &event.data.message {
-            let sides = other_sides(event.data.direction, &message.from, &message.to);
+            let sides =
+                other_sides(event.data.direction, message.from.as_ref(), message.to.as_ref());
             for party in sides.into_iter().flatten() {
                 pairs.extend(party.id.clone().zip(party.phone.clone()));
             }

@@ -150,7 +150,7 @@ impl Marks {
         if message.conversation.as_deref().is_some_and(|id| self.names(id)) {
             return true;
         }
-        let sides = other_sides(message.direction, &message.from, &message.to);
+        let sides = other_sides(message.direction, message.from.as_ref(), message.to.as_ref());
         sides.into_iter().flatten().any(|party| self.is(party))
     }
 
@@ -217,13 +217,13 @@ impl Marks {
 /// What of a message is not our own side.
 fn other_sides<'a>(
     direction: Option<Direction>,
-    from: &'a Option<Party>,
-    to: &'a Option<Party>,
+    from: Option<&'a Party>,
+    to: Option<&'a Party>,
 ) -> [Option<&'a Party>; 2] {
     match direction {
-        Some(Direction::Inbound) => [from.as_ref(), None],
-        Some(Direction::Outbound) => [to.as_ref(), None],
-        None => [from.as_ref(), to.as_ref()],
+        Some(Direction::Inbound) => [from, None],
+        Some(Direction::Outbound) => [to, None],
+        None => [from, to],
     }
 }
 

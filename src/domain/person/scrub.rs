@@ -41,7 +41,12 @@ impl Marks {
                 is_theirs
             }
             Value::Array(items) => {
-                items.iter_mut().fold(false, |found, item| self.scrub(item, depth + 1) || found)
+                // Every one of them, whatever was found before.
+                items
+                    .iter_mut()
+                    .filter_map(|item| self.scrub(item, depth + 1).then_some(()))
+                    .count()
+                    > 0
             }
             Value::Object(fields) => self.scrub_object(fields, depth),
             Value::Null | Value::Bool(_) => false,
@@ -55,8 +60,11 @@ impl Marks {
             self.scrub_names(fields);
             return true;
         }
-        let within =
-            fields.values_mut().fold(false, |found, value| self.scrub(value, depth + 1) || found);
+        let within = fields
+            .values_mut()
+            .filter_map(|value| self.scrub(value, depth + 1).then_some(()))
+            .count()
+            > 0;
         self.scrub_names(fields) || within
     }
 

@@ -70,6 +70,11 @@ pub fn query(query: &str, change: &mut Change<'_>) -> String {
     form::edit(query, &mut Vec::new(), change)
 }
 
+/// A segment of a path with its value changed.
+pub fn path_segment(segment: &str, change: &mut Change<'_>) -> String {
+    value(segment, Style::Form, &["path".to_owned()], Kind::Text, 0, change)
+}
+
 /// A text on its own, such as a header's value, changed.
 pub fn text(name: &str, text: &str, change: &mut Change<'_>) -> String {
     value(text, Style::Plain, &[name.to_owned()], Kind::Text, 0, change)
@@ -157,7 +162,7 @@ mod tests {
             ),
             ("", r#"{"a":"{\"b\":\"c\"}"}"#, r#"{"a":"{\"b\":\"C\"}"}"#),
             ("", r#"{"a":"b "c" d","e":f}"#, r#"{"a":"B "C" D","e":F}"#),
-            ("", "a=x+%C3%A9%zz&b&c=%41z", "a=X+%C3%89%ZZ&b&c=%41Z"),
+            ("", "a=x+%C3%A9%zz&b&c=%41z", "a=X+%C3%89%ZZ&B&c=%41Z"),
             (
                 "",
                 "<a b=\"c\"><!-- d --><e>f &amp; g</e></a>",
@@ -187,7 +192,7 @@ mod tests {
         };
         let json = r#"{"a":{"b":[{"c":1},"x"]},"d":"{\"e\":\"f\"}"}"#;
         assert_eq!(found("", json), "=a a=b a.b=c a.b.c=1 a.b=x =d d=e d.e=f");
-        assert_eq!(found("", "a=b&c%20d=e+f"), "a=b c d=e f");
+        assert_eq!(found("", "a=b&c%20d=e+f&g"), "=a a=b =c d c d=e f =g");
         assert_eq!(found("", "<a><b>c</b></a>"), "a.b=c");
         let part =
             "--x\r\ncontent-disposition: form-data; name=a; filename=\"f.txt\"\r\n\r\nz\r\n--x--";

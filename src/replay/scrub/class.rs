@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::names::{COUNTS, DOMAINS, PEOPLE, PERSONAL, PROTOCOL};
 use crate::replay::edit::{Kind, Leaf};
 
 /// What a value is, as far as scrubbing cares.
@@ -27,114 +28,21 @@ pub(super) enum Class {
     Text,
 }
 
-/// Domains behind an at sign that are WhatsApp's.
-const DOMAINS: [&str; 6] = ["s.whatsapp.net", "c.us", "g.us", "lid", "broadcast", "newsletter"];
-
-/// Names under which protocols put their own words, without signs and in small letters.
-const PROTOCOL: [&str; 56] = [
-    "action",
-    "addressingmode",
-    "algorithm",
-    "billingcurrency",
-    "billingunit",
-    "category",
-    "channel",
-    "code",
-    "contenttype",
-    "countrycode",
-    "currency",
-    "currentlimit",
-    "destinationcountrycode",
-    "destinationformat",
-    "detail",
-    "direction",
-    "encoding",
-    "errorcode",
-    "event",
-    "eventtype",
-    "field",
-    "format",
-    "fromme",
-    "integration",
-    "interactivetype",
-    "isincoming",
-    "kind",
-    "lang",
-    "language",
-    "lastknownpresence",
-    "level",
-    "locale",
-    "messagestubtype",
-    "messagetype",
-    "messagingproduct",
-    "mime",
-    "mimetype",
-    "namespace",
-    "oldlimit",
-    "operationalstatus",
-    "platform",
-    "pricingcategory",
-    "provider",
-    "providererrorcode",
-    "quality",
-    "redactionreason",
-    "responsesource",
-    "sourcecountrycode",
-    "sourceformat",
-    "state",
-    "status",
-    "statusreason",
-    "templatelanguage",
-    "timezone",
-    "type",
-    "version",
-];
-
-/// Names of people's words and of people: what stands there is never of the protocol.
-const PERSONAL: [&str; 30] = [
-    "name",
-    "username",
-    "pushname",
-    "firstname",
-    "lastname",
-    "fullname",
-    "displayname",
-    "profilename",
-    "verifiedname",
-    "verifiedbizname",
-    "nickname",
-    "notify",
-    "subject",
-    "text",
-    "msg",
-    "body",
-    "message",
-    "caption",
-    "conversation",
-    "title",
-    "question",
-    "answer",
-    "label",
-    "note",
-    "notes",
-    "comment",
-    "address",
-    "sentby",
-    "email",
-    "sendername",
-];
-
-/// Names of numbers that count, measure or cost.
-const COUNTS: [&str; 14] = [
-    "count", "length", "size", "width", "height", "duration", "seconds", "total", "price", "rate",
-    "version", "code", "progress", "limit",
-];
-
 static TIME: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let date = r"(\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}|\d{8})";
     let clock = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?";
     let zone = r"( ?(Z|UTC|[ +-]\d{2}:?\d{2}))?";
-    Regex::new(&format!(r"^({date}([T ]{clock}{zone})?|{clock})$")).ok()
+    Regex::new(&format!(r"^({date}[T ]{clock}{zone}|{clock})$")).ok()
+});
+
+/// A day alone: of somebody's birth, perhaps.
+static DAY: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let (month, day) = (r"(0?[1-9]|1[0-2])", r"(0?[1-9]|[12]\d|3[01])");
+    let short = r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])";
+    Regex::new(&format!(
+        r"^((19|20)\d{{2}}[-/]{month}[-/]{day}|{day}[-/.]{day}[-/.](19|20)\d{{2}}|{short})$"
+    ))
+    .ok()
 });
 
 static MAIL: LazyLock<Option<Regex>> =
@@ -152,12 +60,19 @@ pub(super) fn of(leaf: &Leaf<'_>) -> Class {
     }
     match leaf.kind {
         Kind::Name if is_phone(text) => return Class::Phone,
-        Kind::Name => return if is_key_id(text) { Class::Id } else { Class::Keep },
+        Kind::Name => {
+            let plain = text.is_ascii() && !text.contains(' ') && !is_key_id(text);
+            return if plain { Class::Keep } else { Class::Doubtful };
+        }
         Kind::Raw => return Class::Text,
         Kind::Text | Kind::Number => {}
     }
     if fits(&TIME, text) || matches!(text, "true" | "false" | "null") {
         return Class::Keep;
+    }
+    if is_day(text) && (tells_time(&name) || text.contains(['-', '/', '.'])) {
+        let is_birth = ["birth", "dob", "born"].iter().any(|part| name.contains(part));
+        return if tells_time(&name) && !is_birth { Class::Keep } else { Class::Doubtful };
     }
     if text.bytes().all(|byte| byte.is_ascii_digit() || b"-.eE+".contains(&byte))
         && text.bytes().any(|byte| byte.is_ascii_digit())
@@ -196,6 +111,21 @@ pub(super) fn plain(name: &str) -> String {
     let name = name.to_ascii_lowercase();
     let name = name.strip_prefix("x-").unwrap_or(&name);
     name.chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+/// Whether people are called what stands under this name.
+pub(super) fn names_people(name: &str) -> bool {
+    PEOPLE.contains(&plain(name).as_str())
+}
+
+/// Whether the text is a day and nothing else.
+pub(super) fn is_day(text: &str) -> bool {
+    fits(&DAY, text)
+}
+
+/// Whether the value is a word that the protocol itself may have said.
+pub(super) fn is_said_by_protocol(leaf: &Leaf<'_>) -> bool {
+    leaf.kind == Kind::Text && PROTOCOL.contains(&plain(leaf.name()).as_str())
 }
 
 /// Digits with or without a plus sign, blanks, dashes, dots and brackets: 7 to 15 of them (E.164 has at most 15).
@@ -237,6 +167,10 @@ fn number(text: &str, name: &str, kind: Kind) -> Class {
     }
     if is_moment(text) && tells_time(name) {
         return Class::Keep;
+    }
+    // An error's, or one that somebody was sent to prove who they are.
+    if name == "code" && digits <= 9 {
+        return Class::Doubtful;
     }
     if COUNTS.iter().any(|count| name.ends_with(count)) && digits <= 9 {
         return Class::Keep;
@@ -298,6 +232,16 @@ mod tests {
             ("messageTimestamp", "1786530140", Kind::Number, Class::Keep),
             ("timestamp", "2026-08-12T09:15:57.00Z", Kind::Text, Class::Keep),
             ("receive_date", "2026-08-12 10:15:30", Kind::Text, Class::Keep),
+            ("receive_date", "20260812", Kind::Text, Class::Keep),
+            ("birthday", "1990-05-17", Kind::Text, Class::Doubtful),
+            ("value", "17.05.1990", Kind::Text, Class::Doubtful),
+            ("id", "19044170", Kind::Text, Class::Phone),
+            ("id", "20260812", Kind::Text, Class::Phone),
+            ("verificationCode", "993120", Kind::Text, Class::Id),
+            ("postCode", "048619", Kind::Text, Class::Id),
+            ("code", "993120", Kind::Text, Class::Doubtful),
+            ("code", "SUMMER-INES", Kind::Text, Class::Doubtful),
+            ("Ines Vartan", "Ines Vartan", Kind::Name, Class::Doubtful),
             ("eventType", "outbound_message_status_changed", Kind::Text, Class::Keep),
             ("status", "DELIVERED TO DEVICE", Kind::Text, Class::Keep),
             ("errorCode", "131047", Kind::Text, Class::Keep),

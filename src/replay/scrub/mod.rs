@@ -5,6 +5,7 @@
 //! one that occurs among the originals which were noted before.
 
 mod class;
+mod names;
 mod numbers;
 mod texts;
 
@@ -96,6 +97,9 @@ impl Scrubber {
         let mut note = |leaf: &Leaf<'_>| {
             numbers.note(leaf.text);
             texts.note(leaf.text);
+            if leaf.kind == Kind::Text && class::names_people(leaf.name()) {
+                texts.note_person(leaf.text);
+            }
             None
         };
         edit::body(content_type(request), &request.body, &mut note);
@@ -118,7 +122,7 @@ impl Scrubber {
         if read(&scrubbed) == meant {
             return (scrubbed, true);
         }
-        let doubtful = Self::doubtful(request);
+        let doubtful = self.doubtful(request);
         if doubtful.len() > TRIED_WORDS_MAX || request.body.len() > TRIED_BYTES_MAX {
             return (scrubbed, false);
         }
@@ -150,7 +154,7 @@ impl Scrubber {
 
     fn apply(&mut self, request: &Request) -> Request {
         let body = edit::body(content_type(request), &request.body, &mut |leaf| self.change(leaf));
-        let path = self.path(request.path());
+        let path = self.path(request);
         let query = edit::query(request.query(), &mut |leaf| self.change(leaf));
         let target = if query.is_empty() { path } else { format!("{path}?{query}") };
         let mut headers = Vec::new();
@@ -168,35 +172,53 @@ impl Scrubber {
         Request { method: request.method.clone(), target, headers, body }
     }
 
-    /// What stands behind the source's name: words of the protocol stay.
-    fn path(&mut self, path: &str) -> String {
-        let segments = path.split('/').enumerate().map(|(place, segment)| {
-            let word =
-                segment.bytes().all(|byte| byte.is_ascii_alphabetic() || b"-_.".contains(&byte));
+    /// What stands behind the source's name: what the body calls its event stays, for some vendors append it.
+    fn path(&mut self, request: &Request) -> String {
+        let mut said = BTreeSet::new();
+        edit::body(content_type(request), &request.body, &mut |leaf| {
+            let is_said = class::is_said_by_protocol(leaf) && self.class(leaf) == Class::Keep;
+            said.extend(is_said.then(|| class::plain(leaf.text)));
+            None
+        });
+        let segments = request.path().split('/').enumerate().map(|(place, segment)| {
             // `/in/SOURCE/…`
-            if place < 3 || word {
+            if place < 3 || said.contains(&class::plain(segment)) {
                 return segment.to_owned();
             }
-            edit::text("path", segment, &mut |leaf| self.change(leaf))
+            edit::path_segment(segment, &mut |leaf| self.change(leaf))
         });
         segments.collect::<Vec<_>>().join("/")
     }
 
     /// The words of a request that may be of the protocol.
-    fn doubtful(request: &Request) -> BTreeSet<(String, String)> {
+    fn doubtful(&self, request: &Request) -> BTreeSet<(String, String)> {
         let mut found = BTreeSet::new();
         let mut look = |leaf: &Leaf<'_>| {
-            if class::of(leaf) == Class::Doubtful {
-                found.insert((class::plain(leaf.name()), leaf.text.to_owned()));
+            if self.class(leaf) == Class::Doubtful {
+                found.insert(word(leaf));
             }
             None
         };
         edit::body(content_type(request), &request.body, &mut look);
         edit::query(request.query(), &mut look);
+        for segment in request.path().split('/').skip(3) {
+            edit::path_segment(segment, &mut look);
+        }
         for (name, value) in &request.headers {
             edit::text(name, value, &mut look);
         }
         found
+    }
+
+    /// What the value is, also by what people are called elsewhere.
+    fn class(&self, leaf: &Leaf<'_>) -> Class {
+        let class = class::of(leaf);
+        let may_stay = matches!(class, Class::Keep | Class::Doubtful);
+        if !may_stay || !self.texts.names_a_person(leaf.text) {
+            return class;
+        }
+        let is_sentence = leaf.kind != Kind::Name && leaf.text.contains(' ');
+        if is_sentence { Class::Text } else { Class::Doubtful }
     }
 
     fn change(&mut self, leaf: &Leaf<'_>) -> Option<String> {
@@ -204,12 +226,12 @@ impl Scrubber {
         if leaf.kind != Kind::Name && self.is_kept(leaf) {
             return None;
         }
-        match class::of(leaf) {
+        match self.class(leaf) {
             Class::Keep => None,
             Class::Doubtful => {
-                let word = (class::plain(leaf.name()), text.to_owned());
+                let word = word(leaf);
                 let stays = self.words.contains(&word) || self.tried.contains(&word);
-                (!stays).then(|| self.texts.text(text, &mut self.numbers))
+                (!stays).then(|| self.doubted(leaf))
             }
             Class::Phone => Some(self.numbers.phone(text)),
             Class::Jid => Some(self.numbers.jid(text)),
@@ -218,6 +240,18 @@ impl Scrubber {
             Class::Id => Some(self.numbers.id(text)),
             Class::Text => Some(self.texts.text(text, &mut self.numbers)),
         }
+    }
+
+    /// What becomes of a value that might have been of the protocol, and is not.
+    fn doubted(&mut self, leaf: &Leaf<'_>) -> String {
+        if class::is_day(leaf.text) {
+            return self.numbers.day(leaf.text);
+        }
+        let is_id = leaf.kind == Kind::Name && leaf.text.contains(|c: char| c.is_ascii_digit());
+        if is_id && !leaf.text.contains(' ') {
+            return self.numbers.id(leaf.text);
+        }
+        self.texts.text(leaf.text, &mut self.numbers)
     }
 
     fn is_kept(&self, leaf: &Leaf<'_>) -> bool {
@@ -235,6 +269,12 @@ impl Scrubber {
     pub fn phones(&self) -> usize {
         self.numbers.phones()
     }
+}
+
+/// A value with its name: what is known of a word is known of it there.
+fn word(leaf: &Leaf<'_>) -> (String, String) {
+    let name = if leaf.kind == Kind::Name { String::new() } else { class::plain(leaf.name()) };
+    (name, leaf.text.to_owned())
 }
 
 fn content_type(request: &Request) -> Option<&str> {

@@ -91,6 +91,34 @@ impl Numbers {
         format!("{new}{rest}@{domain}")
     }
 
+    /// Another day, written as this one is, of the same century.
+    pub(super) fn day(&mut self, text: &str) -> String {
+        let mut new = text.to_owned();
+        for count in 0..TRIES {
+            let mut chance = Chance::new(&self.seed, &format!("day {text} {count}"));
+            let parts = text.split_inclusive(['-', '/', '.']).map(|part| {
+                let digits = part.trim_end_matches(['-', '/', '.']);
+                let sign = part.get(digits.len()..).unwrap_or_default();
+                // A year, a whole date, a month or a day.
+                let drawn = match digits.len() {
+                    4 => format!("{}{:02}", century(digits), chance.below(100)),
+                    8 => {
+                        let (year, month) = (chance.below(100), chance.below(12) + 1);
+                        format!("{}{year:02}{month:02}{:02}", century(digits), chance.below(28) + 1)
+                    }
+                    2 => format!("{:02}", chance.below(12) + 1),
+                    _ => (chance.below(9) + 1).to_string(),
+                };
+                drawn + sign
+            });
+            new = parts.collect();
+            if new != text && self.is_free(&new) {
+                break;
+            }
+        }
+        new
+    }
+
     fn part(&mut self, text: &str) -> String {
         let is_number = text.len() >= RUN_MIN && text.bytes().all(|byte| byte.is_ascii_digit());
         if is_number { self.digits(text) } else { self.id(text) }
@@ -177,7 +205,7 @@ impl Numbers {
         let fixed = match country {
             // At least one digit behind the country stays, for it says what kind of number it is.
             Some(length) => (length + 1).max(digits.len().saturating_sub(MADE_UP)),
-            None => digits.len().saturating_sub(MADE_UP).max(usize::from(digits.starts_with('0'))),
+            None => usize::from(digits.starts_with('0')),
         };
         let (head, tail) = digits.split_at_checked(fixed).unwrap_or(("", digits));
         let mut new = digits.to_owned();
@@ -198,6 +226,10 @@ impl Numbers {
     fn is_free(&self, new: &str) -> bool {
         !self.occurring.contains(new) && !self.given.contains(new)
     }
+}
+
+fn century(digits: &str) -> &str {
+    digits.get(..2).unwrap_or_default()
 }
 
 /// The id in small letters, in the letter case of `like`.

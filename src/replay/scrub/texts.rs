@@ -34,6 +34,12 @@ const SIGNS: [char; 10] = ['/', '?', '#', '&', '=', '.', ',', ';', '-', '_'];
 /// The shortest word that is looked for among the originals: shorter ones are in everything.
 const WORD_MIN: usize = 3;
 
+/// The longest word that is looked for, in bytes.
+const WORD_MAX: usize = 64;
+
+/// The longest text in which somebody's name is looked for, in bytes: what may be of the protocol is no longer.
+const PERSON_MAX: usize = 256;
+
 /// How often another word is drawn, until one fits.
 const TRIES: u32 = 200;
 
@@ -43,21 +49,30 @@ pub(super) struct Texts {
     seed: [u8; 16],
     /// Words that occur among the originals, in small letters.
     occurring: BTreeSet<String>,
+    /// Words that people are called, in small letters.
+    people: BTreeSet<String>,
     known: Known,
 }
 
 impl Texts {
     pub(super) fn new(seed: [u8; 16]) -> Self {
-        Self { seed, occurring: BTreeSet::new(), known: Known::new() }
+        let (occurring, people) = (BTreeSet::new(), BTreeSet::new());
+        Self { seed, occurring, people, known: Known::new() }
     }
 
     /// Notes every word of a text.
     pub(super) fn note(&mut self, text: &str) {
-        for word in text.split(|letter: char| !letter.is_alphabetic()) {
-            if word.chars().count() >= WORD_MIN && word.len() <= 64 {
-                self.occurring.insert(word.to_lowercase());
-            }
-        }
+        self.occurring.extend(words_of(text));
+    }
+
+    /// Notes what somebody is called.
+    pub(super) fn note_person(&mut self, text: &str) {
+        self.people.extend(words_of(text));
+    }
+
+    /// Whether somebody is called so, or by a word in it.
+    pub(super) fn names_a_person(&self, text: &str) -> bool {
+        text.len() <= PERSON_MAX && words_of(text).any(|word| self.people.contains(&word))
     }
 
     /// Another text: each word, number and address in it becomes another.
@@ -222,6 +237,13 @@ impl Texts {
             ends.filter_map(|to| new.get(*from..*to)).any(|part| self.occurring.contains(part))
         })
     }
+}
+
+/// The words of a text that are long enough to be told from others, in small letters.
+fn words_of(text: &str) -> impl Iterator<Item = String> {
+    let words = text.split(|letter: char| !letter.is_alphabetic());
+    let fits = |word: &&str| word.chars().count() >= WORD_MIN && word.len() <= WORD_MAX;
+    words.filter(fits).map(str::to_lowercase)
 }
 
 fn is_loopback(host: &str) -> bool {

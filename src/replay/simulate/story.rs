@@ -154,10 +154,12 @@ fn life(habits: &Habits, random: &Random) -> Vec<Moment> {
     match random.below(20) {
         // Failed for good.
         0 => before_arrival.into_iter().chain([Moment::Reached(State::Failed)]).collect(),
-        // Failed, and arrived by a later try of the vendor's.
+        // Failed, and arrived by a later try of the vendor's; not every one of them is read, too.
         1 => {
-            let arrived =
-                rungs.iter().filter(|state| matches!(state, State::Delivered | State::Read));
+            let highest = if random.below(2) == 0 { State::Delivered } else { State::Read };
+            let arrived = rungs.iter().filter(|state| {
+                matches!(state, State::Delivered | State::Read) && **state <= highest
+            });
             before_arrival
                 .into_iter()
                 .chain([Moment::Reached(State::Failed)])

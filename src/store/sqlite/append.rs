@@ -14,6 +14,7 @@ use super::{Patience, SqliteStore, drift, line, reread, tally};
 use crate::clock::Time;
 use crate::domain::callback::{Callback, CallbackOutcome};
 use crate::domain::message::Message;
+use crate::domain::name::Name;
 use crate::store::{Appended, Intake, Kept, NewCallback, NewEvent, NewReading, Reread, StoreError};
 
 #[async_trait]
@@ -32,6 +33,12 @@ impl Intake for SqliteStore {
         let (floors, counting) = (Arc::clone(&self.floors), Arc::clone(&self.counting));
         let step =
             move |connection: &Connection| reread::reread(connection, &reading, &floors, &counting);
+        self.writer()?.write(Patience::Full, step).await
+    }
+
+    async fn forget_drift(&self, source: &Name) -> Result<usize, StoreError> {
+        let source = source.clone();
+        let step = move |connection: &Connection| drift::forget(connection, &source);
         self.writer()?.write(Patience::Full, step).await
     }
 }

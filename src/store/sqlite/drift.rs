@@ -33,6 +33,11 @@ pub(super) fn write(
     Ok(())
 }
 
+/// Forgets what is remembered of a source; how many findings that were.
+pub(super) fn forget(connection: &Connection, source: &Name) -> Result<usize, Error> {
+    connection.prepare_cached("DELETE FROM drift WHERE source = ?1")?.execute([source.as_str()])
+}
+
 /// All that is remembered, oldest first within each source.
 pub(super) fn all(connection: &Connection) -> Result<Vec<(Name, Finding, Seen)>, Error> {
     let mut statement = connection.prepare_cached(

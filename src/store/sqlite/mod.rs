@@ -57,7 +57,7 @@ use writer::{House, Patience, Writer};
 
 use crate::clock::{Clock, Time};
 use crate::random::Random;
-use crate::store::{Indexed, Prune, Pruned, StoreError, Upkeep};
+use crate::store::{Extent, Indexed, Prune, Pruned, StoreError, Upkeep};
 
 /// The store in one SQLite file.
 #[expect(missing_debug_implementations, reason = "it holds the store's key; nobody prints it")]
@@ -215,6 +215,11 @@ impl Upkeep for SqliteStore {
         let floors = Arc::clone(&self.floors);
         let step = move |connection: &Connection| retention::prune(connection, &prune, &floors);
         self.writer()?.write(Patience::Full, step).await
+    }
+
+    async fn extent(&self) -> Result<Extent, StoreError> {
+        let disk = self.space.disk();
+        self.readers()?.read(move |connection| retention::extent(connection, disk)).await
     }
 
     async fn index(&self, with_words: bool, limit: usize) -> Result<Indexed, StoreError> {

@@ -6,7 +6,7 @@ use super::floors::{Floors, Tops};
 use super::index;
 use crate::clock::Time;
 use crate::domain::callback::CallbackOutcome;
-use crate::store::{Kind, Prune, Pruned};
+use crate::store::{Extent, Kind, Prune, Pruned};
 
 /// Rows that one step looks at, and removes, at most; one event's deliveries and their attempts go with it.
 const ROWS_MAX: u32 = 1_000;
@@ -51,6 +51,28 @@ pub(super) fn shrink(connection: &Connection) -> Result<bool, Error> {
     let before = pragma("page_count")?;
     connection.execute_batch(&format!("PRAGMA incremental_vacuum({PAGES_MAX})"))?;
     Ok(pragma("page_count")? < before)
+}
+
+/// How much room the file takes, on a disk of so many bytes.
+pub(super) fn extent(connection: &Connection, disk: u64) -> Result<Extent, Error> {
+    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let bytes = |number: i64| u64::try_from(number).unwrap_or_default();
+    let (page, pages, free) =
+        (pragma("page_size")?, pragma("page_count")?, pragma("freelist_count")?);
+    let first = |sql: &str| {
+        let mut find = connection.prepare_cached(sql)?;
+        find.query_row([], |row| row.get::<_, i64>(0)).optional()
+    };
+    let callback =
+        first("SELECT received_ms FROM callback WHERE id = (SELECT min(id) FROM callback)")?;
+    let event =
+        first("SELECT received_ms FROM event WHERE sequence = (SELECT min(sequence) FROM event)")?;
+    Ok(Extent {
+        file: bytes(pages * page),
+        used: bytes((pages - free) * page),
+        disk,
+        oldest: callback.into_iter().chain(event).min().map(Time::from_millis),
+    })
 }
 
 /// What a step may still do.

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
@@ -52,6 +52,8 @@ pub(super) struct Space {
     ask: AskRoom,
     /// Bytes to be kept free, if not by the rule.
     least: Option<u64>,
+    /// Bytes of the whole disk, as of the last look; so many that nothing is too much while nobody could see.
+    disk: AtomicU64,
     /// Why nothing more is taken in.
     low: Mutex<Option<String>>,
     /// Whether the reserve could not be made; that is told once.
@@ -65,6 +67,7 @@ impl Space {
             reserve: beside(database, "reserve"),
             ask,
             least,
+            disk: AtomicU64::new(u64::MAX),
             low: Mutex::default(),
             no_reserve: AtomicBool::new(false),
         }
@@ -73,6 +76,11 @@ impl Space {
     /// Why no callback is taken in, if none is.
     pub(super) fn low(&self) -> Option<String> {
         self.low.lock().clone()
+    }
+
+    /// Bytes of the whole disk.
+    pub(super) fn disk(&self) -> u64 {
+        self.disk.load(Ordering::Relaxed)
     }
 
     /// Looks how much is free, and judges.
@@ -84,6 +92,7 @@ impl Space {
                 return;
             }
         };
+        self.disk.store(room.total, Ordering::Relaxed);
         let least = self.least.unwrap_or_else(|| by_rule(room.total));
         let low = (room.free < least).then(|| {
             format!("{} MiB are free, and callbox keeps {} MiB", room.free / MIB, least / MIB)

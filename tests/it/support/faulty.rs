@@ -25,10 +25,10 @@ use callbox::domain::stats::{Counts, StatsFilter};
 use callbox::store::sqlite::SqliteStore;
 use callbox::store::{
     AlarmEvent, Alarms, Appended, Backlog, Backlogs, CallbackRecord, Claimed, Consumers, Counted,
-    End, EraseDone, EraseStep, Erasures, ExpireStep, Expired, HandStep, Indexed, Intake, JoinStep,
-    Joining, Keeping, Learned, Moved, NewCallback, NewReading, Outbox, Plan, Prune, Pruned,
-    Questions, Recorded, Replays, Reread, SeenInFile, SourceCounts, Standing, Start, StoreError,
-    StoredCallback, Story, Theirs, Upkeep,
+    End, EraseDone, EraseStep, Erasures, ExpireStep, Expired, Extent, HandStep, Indexed, Intake,
+    JoinStep, Joining, Keeping, Learned, Moved, NewCallback, NewReading, Outbox, Plan, Prune,
+    Pruned, Questions, Recorded, Replays, Reread, SeenInFile, SourceCounts, Standing, Start,
+    StoreError, StoredCallback, Story, Theirs, Upkeep,
 };
 
 /// The real store, until it is told to fail.
@@ -63,6 +63,10 @@ fn take_one(left: &AtomicUsize) -> bool {
 impl Intake for FaultyStore {
     async fn append(&self, callback: NewCallback) -> Result<Appended, StoreError> {
         self.inner.append(callback).await
+    }
+
+    async fn forget_drift(&self, source: &Name) -> Result<usize, StoreError> {
+        self.inner.forget_drift(source).await
     }
 
     async fn reread(&self, reading: NewReading) -> Result<Option<Reread>, StoreError> {
@@ -437,6 +441,10 @@ impl Upkeep for FaultyStore {
 
     async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError> {
         self.inner.prune(prune).await
+    }
+
+    async fn extent(&self) -> Result<Extent, StoreError> {
+        self.inner.extent().await
     }
 
     async fn index(&self, with_words: bool, limit: usize) -> Result<Indexed, StoreError> {

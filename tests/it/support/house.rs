@@ -13,6 +13,7 @@ use callbox::domain::delivery::{Delivery, Outcome};
 use callbox::domain::destination::{Destination, Format, Tls};
 use callbox::domain::event::{Data, Draft, EventType, MessagePart, TimeBasis, When};
 use callbox::domain::id::{CallbackId, DeliveryId, EventId, IdMaker};
+use callbox::domain::lane::FailFast;
 use callbox::domain::name::Name;
 use callbox::domain::order::OnExhausted;
 use callbox::domain::retry::RetrySchedule;
@@ -208,6 +209,8 @@ pub(crate) fn destination(name: &str, url: &str) -> Destination {
         timeout: 30 * SECOND,
         max_concurrency: 4,
         order: None,
+        rate: None,
+        fail_fast: FailFast::default(),
         on_exhausted: OnExhausted::Block,
         retry: RetrySchedule(vec![10 * SECOND, 100 * SECOND]),
         from: StartFrom::Now,

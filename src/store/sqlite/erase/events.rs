@@ -1,6 +1,6 @@
 //! Events: what they show of somebody, which are theirs, and removing them with all that hangs on them.
 
-use rusqlite::{Connection, Error, OptionalExtension, Row, params};
+use rusqlite::{Connection, Error, OptionalExtension, params};
 
 use super::super::counts::Counting;
 use super::super::index::{self, Aid};
@@ -28,16 +28,16 @@ pub(super) struct Rewritten {
     grams: String,
 }
 
-/// The next events, each with its message as it stands.
-fn next(
-    connection: &Connection,
-    after: i64,
-) -> Result<(Vec<(Event, Option<Message>)>, Option<i64>), Error> {
+/// Some events, each with its message as it stands, and where to go on.
+type Next = (Vec<(Event, Option<Message>)>, Option<i64>);
+
+/// The next events.
+fn next(connection: &Connection, after: i64) -> Result<Next, Error> {
     let sql = format!(
         "SELECT {EVENT_COLUMNS}, m.folded FROM event AS e LEFT JOIN message AS m ON m.id = e.message
          WHERE e.sequence > ?1 ORDER BY e.sequence LIMIT ?2"
     );
-    let read = |row: &Row<'_>| {
+    let read = |row: &rusqlite::Row<'_>| {
         let folded = row.get_ref(BEHIND_EVENT)?.as_str_or_null();
         let folded = folded.map_err(|error| rows::unreadable(BEHIND_EVENT, error))?;
         let message = folded.map(|_| rows::json(row, BEHIND_EVENT)).transpose()?;
@@ -156,7 +156,8 @@ pub(super) fn remove(
     erased: &mut Erased,
     counting: &Counting,
 ) -> Result<(), Error> {
-    let found: Option<([u8; 16], Option<[u8; 16]>, Option<i64>)> = connection
+    type Known = ([u8; 16], Option<[u8; 16]>, Option<i64>);
+    let found: Option<Known> = connection
         .prepare_cached("SELECT uid, callback_uid, message FROM event WHERE sequence = ?1")?
         .query_row([sequence], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
