@@ -8,6 +8,7 @@
 mod bare;
 mod inbox;
 mod load;
+mod restart;
 mod slow_sync;
 mod target;
 mod usage;
@@ -81,9 +82,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     println!();
     for (target, inbox) in inboxes {
+        let database = inbox.database.clone();
         let (bytes, kept) = (inbox.stop()?, u64::try_from(target.kept.get())?);
         let each = number(bytes) / number(kept.max(1));
         println!("{:<24} {each:>6.0} bytes of database for each of {kept} callbacks", target.name);
+        if events > 0 && target.kept.get() >= events {
+            restart::print(&database, duration, &numbers)?;
+        }
     }
     bare.stop()?;
     sink.stop()?;

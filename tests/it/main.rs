@@ -28,6 +28,7 @@ mod erase;
 mod evidence;
 mod follow;
 mod hostile;
+mod joining;
 mod keys;
 mod messages;
 mod operate;

@@ -10,7 +10,7 @@ use super::counts::Counting;
 use super::floors::Floors;
 use super::place::{Place, fold};
 use super::rows::basis_word;
-use super::{Patience, SqliteStore, drift, line, reread, tally};
+use super::{Patience, SqliteStore, drift, joining, line, reread, tally};
 use crate::clock::Time;
 use crate::domain::callback::{Callback, CallbackOutcome};
 use crate::domain::message::Message;
@@ -205,6 +205,10 @@ fn insert_deliveries(
          VALUES (max(coalesce((SELECT max(id) FROM delivery), 0), ?5) + 1, ?1, ?2, ?3, 'pending', ?4, ?4, 'schedule')",
     )?;
     for delivery in &event.deliveries {
+        // What is to come in order waits until its destination is through with the past, which takes it along.
+        if delivery.order.is_some() && joining::is_joining(connection, &delivery.destination)? {
+            continue;
+        }
         if line::queue_up(connection, origin, sequence, about, delivery)? {
             continue;
         }

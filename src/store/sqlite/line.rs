@@ -7,8 +7,11 @@
 use rusqlite::{Connection, Error, params};
 
 use super::append::Origin;
+use crate::clock::Time;
+use crate::domain::id::DeliveryId;
 use crate::domain::message::Message;
 use crate::domain::name::Name;
+use crate::domain::order::LineKey;
 use crate::store::NewDelivery;
 
 /// When a delivery is due that stands behind another one; the triggers have it as a number.
@@ -25,6 +28,34 @@ pub(super) fn queue_up(
 ) -> Result<bool, Error> {
     let line = delivery.order.zip(about).and_then(|(order, message)| order.line(message));
     let Some(line) = line else { return Ok(false) };
+    let standing = Standing {
+        id: delivery.id,
+        sequence,
+        destination: &delivery.destination,
+        made: origin.entered,
+        floor: origin.floors.delivery.number(),
+    };
+    insert(connection, &standing, Some(line))?;
+    Ok(true)
+}
+
+/// A delivery that is made.
+pub(super) struct Standing<'a> {
+    pub(super) id: DeliveryId,
+    /// The event's sequence.
+    pub(super) sequence: i64,
+    pub(super) destination: &'a Name,
+    pub(super) made: Time,
+    /// No delivery has had a number up to this one.
+    pub(super) floor: i64,
+}
+
+/// Makes a delivery, at the end of its line if it stands in one.
+pub(super) fn insert(
+    connection: &Connection,
+    standing: &Standing<'_>,
+    line: Option<LineKey>,
+) -> Result<(), Error> {
     connection
         .prepare_cached(
             "INSERT INTO delivery (id, uid, event, destination, state, made_ms, due_ms, cause, order_key)
@@ -34,15 +65,15 @@ pub(super) fn queue_up(
                      'schedule', ?5)",
         )?
         .execute(params![
-            delivery.id.to_bytes(),
-            sequence,
-            delivery.destination.as_str(),
-            origin.entered.as_millis(),
+            standing.id.to_bytes(),
+            standing.sequence,
+            standing.destination.as_str(),
+            standing.made.as_millis(),
             line,
             NOT_ITS_TURN,
-            origin.floors.delivery.number(),
-        ])?;
-    Ok(true)
+            standing.floor,
+        ])
+        .map(|_| ())
 }
 
 /// Takes an exhausted delivery out of its line, if it is in one: the next goes on.

@@ -17,6 +17,7 @@ mod filesystem;
 mod floors;
 mod index;
 mod inspect;
+mod joining;
 mod line;
 mod log;
 mod open;

@@ -94,14 +94,11 @@ fn sound_writer(
     clock: &Arc<dyn Clock>,
 ) -> Result<(Connection, Look, bool), OpenError> {
     let mut writer = writer(path, existed)?;
-    // Until all is known to be well, not even the log is folded in: a file that is refused is left as it is.
-    writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     // What can't be read is looked at as closely as what was not closed.
     let stopped = meta(&writer, "stopped");
     let unclean = existed && !stopped.is_ok_and(|word| word.as_deref() == Some("cleanly"));
     let look = if existed { check::look(&mut writer, path, unclean, clock)? } else { Look::Whole };
     schema::migrate(&mut writer, path)?;
-    writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     if unclean {
         // After a failed sync the log may be readable and yet not be on the disk: nothing is written behind such a part of it.
         writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
@@ -115,6 +112,8 @@ pub(super) fn writer(path: &Path, existed: bool) -> Result<Connection, OpenError
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
+    // Only a clean stop folds the log in and takes it away: a file that is refused is left as it is, and a log that is gone is told.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     if existed && !is_unfinished(&connection, path)? {

@@ -2,9 +2,11 @@
 
 mod disk;
 mod full_disk;
+mod idle;
 mod io_errors;
 mod power;
 mod slow;
+mod start_errors;
 mod trace;
 
 use std::io::Write;

@@ -26,9 +26,9 @@ use callbox::store::sqlite::SqliteStore;
 use callbox::store::{
     AlarmEvent, Alarms, Appended, Backlog, Backlogs, CallbackRecord, Claimed, Consumers, Counted,
     End, EraseDone, EraseStep, Erasures, ExpireStep, Expired, Extent, HandStep, Indexed, Intake,
-    JoinStep, Joining, Keeping, Learned, Moved, NewCallback, NewReading, Outbox, Plan, Prune,
-    Pruned, Questions, Recorded, Replays, Reread, SeenInFile, SourceCounts, Standing, Start,
-    StoreError, StoredCallback, Story, Theirs, Upkeep,
+    JoinStep, Joined, Joining, Keeping, Learned, Moved, NewCallback, NewReading, OrderedJoin,
+    Outbox, Plan, Prune, Pruned, Questions, Recorded, Replays, Reread, SeenInFile, SourceCounts,
+    Standing, Start, StoreError, StoredCallback, Story, Theirs, Upkeep,
 };
 
 /// The real store, until it is told to fail.
@@ -150,6 +150,10 @@ impl Backlogs for FaultyStore {
 
     async fn joining(&self) -> Result<Vec<Joining>, StoreError> {
         self.inner.joining().await
+    }
+
+    async fn join_in_order(&self, step: OrderedJoin) -> Result<Joined, StoreError> {
+        self.inner.join_in_order(step).await
     }
 
     async fn join(&self, step: JoinStep) -> Result<bool, StoreError> {
