@@ -20,6 +20,7 @@ mod consumers;
 mod days;
 mod deliver;
 mod demo;
+mod deploy;
 mod disk;
 mod document;
 mod door;
