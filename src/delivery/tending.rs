@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use crate::domain::bell::Bell;
 use tokio_util::sync::CancellationToken;
 
 use super::destinations::Destinations;
@@ -45,7 +45,7 @@ pub struct Tending {
     destinations: Arc<Destinations>,
     ids: Arc<IdMaker>,
     clock: Arc<dyn Clock>,
-    wake: Arc<Notify>,
+    wake: Arc<Bell>,
     /// Where expiring goes on.
     places: BTreeMap<Name, i64>,
 }
@@ -58,7 +58,7 @@ impl Tending {
         destinations: Arc<Destinations>,
         ids: Arc<IdMaker>,
         clock: Arc<dyn Clock>,
-        wake: Arc<Notify>,
+        wake: Arc<Bell>,
     ) -> Self {
         Self { store, destinations, ids, clock, wake, places: BTreeMap::new() }
     }
@@ -174,7 +174,7 @@ impl Tending {
             tracing::info!(destination.name = %name, "a new destination was handed all of the past that it wants");
         }
         if some {
-            self.wake.notify_one();
+            self.wake.ring();
         }
         Ok(if page.more { Duration::ZERO } else { LOOK_EVERY })
     }
@@ -195,7 +195,7 @@ impl Tending {
             tracing::info!(destination.name = %name, "a new destination was handed all of the past that it wants, in order");
         }
         if joined.due > 0 {
-            self.wake.notify_one();
+            self.wake.ring();
         }
         Ok(match joined {
             Joined { more: true, .. } => Duration::ZERO,

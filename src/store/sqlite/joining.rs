@@ -29,13 +29,13 @@ pub(super) fn beside(
     }
     let mut insert = connection.prepare_cached(
         "INSERT INTO delivery (id, uid, event, destination, state, made_ms, due_ms, cause)
-         SELECT max(coalesce((SELECT max(id) FROM delivery), 0), ?5) + 1, ?1, sequence, ?3, 'pending', ?4, ?4, 'schedule' FROM event
+         SELECT ?5, ?1, sequence, ?3, 'pending', ?4, ?4, 'schedule' FROM event
          WHERE sequence = ?2 AND NOT EXISTS (SELECT 1 FROM delivery WHERE event = ?2 AND destination = ?3)",
     )?;
     let now = step.now.as_millis();
     for (id, sequence) in &step.deliveries {
-        let (destination, floor) = (step.destination.as_str(), floors.delivery.number());
-        insert.execute(params![id.to_bytes(), sequence, destination, now, floor])?;
+        let (destination, number) = (step.destination.as_str(), floors.delivery.next());
+        insert.execute(params![id.to_bytes(), sequence, destination, now, number])?;
     }
     Ok(true)
 }
@@ -83,7 +83,7 @@ pub(super) fn in_order(
             sequence: event.sequence,
             destination: &destination.name,
             made: step.now,
-            floor: floors.delivery.number(),
+            number: floors.delivery.next(),
         };
         line::insert(connection, &standing, line)?;
         due += 1;

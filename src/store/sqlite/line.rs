@@ -33,7 +33,7 @@ pub(super) fn queue_up(
         sequence,
         destination: &delivery.destination,
         made: origin.entered,
-        floor: origin.floors.delivery.number(),
+        number: origin.floors.delivery.next(),
     };
     insert(connection, &standing, Some(line))?;
     Ok(true)
@@ -46,8 +46,8 @@ pub(super) struct Standing<'a> {
     pub(super) sequence: i64,
     pub(super) destination: &'a Name,
     pub(super) made: Time,
-    /// No delivery has had a number up to this one.
-    pub(super) floor: i64,
+    /// The number of its row.
+    pub(super) number: i64,
 }
 
 /// Makes a delivery, at the end of its line if it stands in one.
@@ -59,7 +59,7 @@ pub(super) fn insert(
     connection
         .prepare_cached(
             "INSERT INTO delivery (id, uid, event, destination, state, made_ms, due_ms, cause, order_key)
-             VALUES (max(coalesce((SELECT max(id) FROM delivery), 0), ?7) + 1, ?1, ?2, ?3, 'pending', ?4,
+             VALUES (?7, ?1, ?2, ?3, 'pending', ?4,
                      CASE WHEN EXISTS (SELECT 1 FROM delivery WHERE destination = ?3 AND order_key = ?5)
                           THEN ?6 ELSE ?4 END,
                      'schedule', ?5)",
@@ -71,7 +71,7 @@ pub(super) fn insert(
             standing.made.as_millis(),
             line,
             NOT_ITS_TURN,
-            standing.floor,
+            standing.number,
         ])
         .map(|_| ())
 }

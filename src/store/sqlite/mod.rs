@@ -215,8 +215,7 @@ impl Upkeep for SqliteStore {
     }
 
     async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError> {
-        let floors = Arc::clone(&self.floors);
-        let step = move |connection: &Connection| retention::prune(connection, &prune, &floors);
+        let step = move |connection: &Connection| retention::prune(connection, &prune);
         self.writer()?.write(Patience::Full, step).await
     }
 
