@@ -35,8 +35,7 @@ fn questions(dashboard: &Value) -> Vec<String> {
 #[tokio::test]
 async fn every_metric_that_dashboard_and_rules_name_is_there() {
     let crm = Receiver::start().await;
-    let source =
-        "[sources.shop]\nvendor = \"wavecell\"\nauth = [{ type = \"none\" }]\nrate = 5\n";
+    let source = "[sources.shop]\nvendor = \"wavecell\"\nauth = [{ type = \"none\" }]\nrate = 5\n";
     let callbox = Callbox::start(&format!("{source}{}", crm.configured("crm", ""))).await;
     callbox.push("shop", receipt("m/1", "sent")).await.callback();
     let told = callbox.ask("/metrics").await.text();
