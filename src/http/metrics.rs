@@ -12,7 +12,6 @@ use super::auth::Caller;
 use super::operation::{Answer, Operation};
 use super::problem::{Code, Problem};
 use super::room::{Current, Room};
-use super::{alarms, health};
 use crate::domain::drift::Kind;
 use crate::domain::reach::Reach;
 
@@ -59,17 +58,6 @@ struct ByEnd {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfComponent {
-    component: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfAlarm {
-    r#type: &'static str,
-    subject: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Build {
     version: &'static str,
     sqlite: String,
@@ -84,7 +72,7 @@ pub(super) const ALL: Operation =
 async fn all(room: Current, caller: Caller) -> Result<HttpResponse, Problem> {
     let mut registry = Registry::with_prefix("callbox");
     whole(&room, &mut registry);
-    health(&room, &caller.reach, &mut registry).await?;
+    super::standing::register(&room, &caller.reach, &mut registry).await?;
     sources(&room, &caller.reach, &mut registry).await?;
     destinations(&room, &caller.reach, &mut registry).await?;
     let mut text = String::new();
@@ -112,22 +100,6 @@ fn whole(room: &Room, registry: &mut Registry) {
     let strangers = Counter::<u64>::default();
     strangers.inc_by(room.strangers.seen().0);
     registry.register("no_source", "Requests to no source since the start", strangers);
-}
-
-/// How the components are, and which alarms are raised: as `/health` tells it.
-async fn health(room: &Room, reach: &Reach, registry: &mut Registry) -> Result<(), Problem> {
-    let well = Family::<OfComponent, Gauge>::default();
-    for (component, ok) in health::components(room).await.named() {
-        well.get_or_create(&OfComponent { component }).set(i64::from(ok));
-    }
-    registry.register("component_ok", "1 while a component is well, 0 while it is ill", well);
-    let raised = Family::<OfAlarm, Gauge>::default();
-    let told = if reach.sources().is_none() { alarms::raised(room).await? } else { Vec::new() };
-    for alarm in told {
-        raised.get_or_create(&OfAlarm { r#type: alarm.kind, subject: alarm.subject }).set(1);
-    }
-    registry.register("alarm_raised", "1 for each alarm that is raised", raised);
-    Ok(())
 }
 
 async fn sources(room: &Room, reach: &Reach, registry: &mut Registry) -> Result<(), Problem> {

@@ -14,7 +14,7 @@ use super::page::{self, List, PageOf};
 use super::params::{Params, not_allowed};
 use super::problem::{Code, Problem};
 use super::room::{Current, Room};
-use super::{export, parameters};
+use super::{belongings, parameters};
 use crate::config::Scope;
 use crate::domain::erasure::{Erased, Erasure, ErasureState, Phase};
 use crate::domain::id::ErasureId;
@@ -145,7 +145,7 @@ async fn export(room: Current, caller: Caller, body: Body) -> Result<HttpRespons
     for_everything(&caller)?;
     let [phone, contact, conversation, ..] = KEYS;
     let (wanted, ..) = wish(&room, body, &[phone, contact, conversation]).await?;
-    let export = export::Export::of(Arc::clone(&room.store), &wanted, room.clock.now()).await?;
+    let export = belongings::Export::of(Arc::clone(&room.store), &wanted, room.clock.now()).await?;
     Ok(HttpResponse::Ok().content_type("application/jsonl").streaming(export.lines()))
 }
 
