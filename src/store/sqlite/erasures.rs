@@ -88,9 +88,9 @@ impl Erasures for SqliteStore {
         };
         let mut batch: Batch = self.readers()?.read(read).await?;
         let texts = std::mem::take(&mut batch.texts);
-        let (floors, counting) = (Arc::clone(&self.floors), Arc::clone(&self.counting));
+        let counting = Arc::clone(&self.counting);
         let write = move |connection: &Connection| {
-            securely(connection, || erase::write(connection, &step, &batch, &floors, &counting))
+            securely(connection, || erase::write(connection, &step, &batch, &counting))
         };
         let more = self.writer()?.write(Patience::Full, write).await?;
         Ok(EraseDone { more, texts })

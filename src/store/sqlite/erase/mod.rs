@@ -67,7 +67,6 @@ pub(super) fn write(
     connection: &Connection,
     step: &EraseStep,
     batch: &Batch,
-    floors: &Floors,
     counting: &Counting,
 ) -> Result<bool, Error> {
     let find = "SELECT erased FROM erasure WHERE uid = ?1 AND phase = ?2 AND state = 'running'";
@@ -80,7 +79,7 @@ pub(super) fn write(
         Done { removed: count::count(connection, step, batch)?, more_of: None }
     } else {
         let done = apply(connection, step, batch, &erased, counting)?;
-        floors.hold(connection, tops)?;
+        Floors::hold(connection, tops)?;
         done
     };
     let (more, next) = match done {
