@@ -2,6 +2,7 @@
 
 mod disk;
 mod full_disk;
+mod harm;
 mod idle;
 mod io_errors;
 mod power;
