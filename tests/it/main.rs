@@ -28,6 +28,7 @@ mod durable;
 mod erase;
 mod evidence;
 mod follow;
+mod handover;
 mod hostile;
 mod joining;
 mod keys;
