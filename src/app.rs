@@ -25,7 +25,7 @@ use crate::http::{self, Ends, HandedOn, Health, Listeners, Room, Rooms};
 use crate::random::Random;
 use crate::receive::{DriftBook, Rates, Receiver};
 use crate::store::sqlite::{DiskRoom, OpenError, SqliteStore};
-use crate::store::{Indexing, Retention, Store};
+use crate::store::{Erasing, Indexing, REWRITTEN_MAX, Retention, Store};
 
 /// How long attempts under way may take to end once we stop.
 const ATTEMPTS_GRACE: Duration = Duration::from_secs(10);
@@ -112,9 +112,11 @@ pub async fn build_on(
         Arc::clone(&wake),
     );
     let ids = Arc::new(IdMaker::new(ids));
-    let (replays, news) = (Arc::new(Notify::new()), watch::Sender::new(()));
+    let (replays, erasures) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let news = watch::Sender::new(());
     let parts = Parts { store: &store, board: &board, ids: &ids, clock: &clock, wake: &wake };
     let (tending, replaying) = (parts.tending(), parts.replaying(&replays));
+    let (erasing, retention) = (parts.erasing(&erasures), parts.retention(&config.store));
     let (watched, sources) = watch::channel(config.sources.clone());
     let watch = parts.watch(sources, &news);
     let receiver = Receiver {
@@ -129,12 +131,6 @@ pub async fn build_on(
     };
     let (texts, news) = (config.store.text_search, receiver.news.subscribe());
     let indexing = Indexing::new(Arc::clone(&store), Arc::clone(&clock), texts, news);
-    let retention = Retention::new(
-        Arc::clone(&store),
-        Arc::clone(&clock),
-        config.store.retention,
-        config.store.max_size,
-    );
     let health = Arc::new(Health::default());
     let (reloads, asked) = mpsc::channel(RELOADS_MAX);
     let room = Room::new(
@@ -143,7 +139,7 @@ pub async fn build_on(
         Arc::clone(&board),
         Arc::clone(&clock),
         Arc::clone(&health),
-        replays,
+        (replays, Arc::clone(&erasures)),
         reloads,
     );
     let rooms = Arc::new(Rooms::new(room));
@@ -155,7 +151,7 @@ pub async fn build_on(
         watched,
         asked,
     });
-    let upkeep = Upkeep { retention, indexing, tending, replaying, watch };
+    let upkeep = Upkeep { retention, indexing, tending, replaying, erasing, watch };
     Ok(App { listeners, rooms, reloading, worker, upkeep, store, health, clock })
 }
 
@@ -197,6 +193,16 @@ impl Parts<'_> {
         let (store, board) = (Arc::clone(store), Arc::clone(board));
         let notified = (Arc::clone(wake), Arc::clone(asked));
         Replaying::new(store, board, Arc::clone(ids), Arc::clone(clock), notified)
+    }
+
+    fn retention(&self, settings: &StoreSettings) -> Retention {
+        let (store, clock) = (Arc::clone(self.store), Arc::clone(self.clock));
+        Retention::new(store, clock, settings.retention, settings.max_size)
+    }
+
+    fn erasing(&self, asked: &Arc<Notify>) -> Erasing {
+        let (store, clock) = (Arc::clone(self.store), Arc::clone(self.clock));
+        Erasing::new(store, clock, Arc::clone(asked), REWRITTEN_MAX)
     }
 
     fn watch(&self, sources: watch::Receiver<Vec<Source>>, news: &watch::Sender<()>) -> Watch {

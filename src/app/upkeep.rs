@@ -1,4 +1,4 @@
-//! What goes on beside the requests and the deliveries: retention, the index of words, backlogs, replays, a look at the disk.
+//! What goes on beside the requests and the deliveries: retention, the index of words, backlogs, replays, erasures, a look at the disk.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::delivery::{Replaying, Tending, Watch};
-use crate::store::{Indexing, Retention, Store};
+use crate::store::{Erasing, Indexing, Retention, Store};
 
 /// How often the free space is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -19,6 +19,7 @@ pub(super) struct Upkeep {
     pub(super) indexing: Indexing,
     pub(super) tending: Tending,
     pub(super) replaying: Replaying,
+    pub(super) erasing: Erasing,
     pub(super) watch: Watch,
 }
 
@@ -35,6 +36,7 @@ impl Upkeep {
         tasks.spawn(self.indexing.run(stop.clone()));
         tasks.spawn(self.tending.run(stop.clone()));
         tasks.spawn(self.replaying.run(stop.clone()));
+        tasks.spawn(self.erasing.run(stop.clone()));
         tasks.spawn(self.watch.run(stop.clone()));
         tasks.spawn(watch_disk(Arc::clone(store), Arc::clone(clock), stop.clone()));
         tasks

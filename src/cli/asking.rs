@@ -42,6 +42,16 @@ impl Asking {
         self.client.order_with(path, body).await.map_err(|error| self.explained(error))
     }
 
+    /// What it answers to `POST path` with a JSON body, piece by piece.
+    pub(super) async fn flow(
+        &self,
+        path: &str,
+        body: &Value,
+        take: impl FnMut(&[u8]),
+    ) -> anyhow::Result<()> {
+        self.client.flow(path, body, take).await.map_err(|error| self.explained(error))
+    }
+
     /// What it answers to `GET path`.
     pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
         self.client.ask(path).await.map_err(|error| self.explained(error))

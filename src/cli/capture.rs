@@ -211,6 +211,9 @@ impl Session<'_> {
                 self.account.unauthentic += 1;
                 continue;
             }
+            if callback.get("erased_at").is_some() {
+                continue; // there is nothing left of it
+            }
             let mut one = kept::of(self.asking, callback).await?;
             if let Some(origin) = self.origins.get(source) {
                 origin.without_credentials(&mut one.1.request);

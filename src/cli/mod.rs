@@ -10,7 +10,9 @@ pub mod consumers;
 pub mod deliveries;
 pub mod demo;
 pub mod destinations;
+pub mod erase;
 pub mod events;
+pub mod export;
 pub mod keys;
 pub mod manual;
 pub mod messages;
@@ -23,6 +25,7 @@ pub mod sources;
 mod table;
 pub mod tail;
 mod target;
+mod whom;
 
 use std::process::ExitCode;
 
@@ -84,6 +87,10 @@ enum Command {
     Callbacks(callbacks::CallbacksArgs),
     /// Have a running callbox read its configuration again
     Reload(reload::ReloadArgs),
+    /// Erase a person: their events, messages, deliveries, and the bytes of the callbacks that name them
+    Erase(erase::EraseArgs),
+    /// Write down what is kept of a person
+    Export(export::ExportArgs),
     /// Send fixtures to a callbox, compare what comes of them, and say what differs
     Replay(Box<replay::Args>),
     /// Make fixtures of what a running callbox kept, without anybody's numbers, names, texts and ids
@@ -175,6 +182,8 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Tail(args) => tail::run(*args).await,
         Command::Callbacks(args) => callbacks::run(args).await,
         Command::Reload(args) => reload::run(args).await,
+        Command::Erase(args) => erase::run(args).await,
+        Command::Export(args) => export::run(args).await,
         Command::Replay(args) => replay::run(*args).await,
         Command::Capture(args) => capture::run(*args).await,
         Command::Simulate(args) => simulate::run(*args).await,

@@ -52,6 +52,11 @@ pub(super) struct ApiArgs {
 }
 
 impl ApiArgs {
+    /// The configuration that is named.
+    pub(super) fn config(&self) -> &Path {
+        &self.config
+    }
+
     /// The server's addresses. Nothing is pushed there, so that one is enough.
     pub(super) fn addresses(&self) -> anyhow::Result<Addresses> {
         let api = match &self.api {

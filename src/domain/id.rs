@@ -101,6 +101,8 @@ ids! {
     DeliveryId = "dlv_";
     /// The id of a replay.
     ReplayId = "rpl_";
+    /// The id of an erasure.
+    ErasureId = "ers_";
 }
 
 fn write_id(prefix: &str, bits: u128, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

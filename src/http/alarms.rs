@@ -23,9 +23,9 @@ pub(super) const LIST: Operation =
 pub(super) struct Told {
     /// The type of the event that told of it.
     #[serde(rename = "type")]
-    kind: &'static str,
+    pub(super) kind: &'static str,
     /// The source, destination or part of callbox that it is about.
-    subject: String,
+    pub(super) subject: String,
     /// When it was raised.
     since: Time,
     /// Why.

@@ -12,11 +12,14 @@ use super::head;
 use super::problem::{Code, Problem};
 use super::room::Room;
 use crate::config::Scope;
+use crate::domain::name::Name;
 use crate::domain::reach::Reach;
 
 /// Somebody who asks, and what they may.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
+    /// The name of their key; none where this machine's own users need none.
+    pub(super) name: Option<Name>,
     scopes: Vec<Scope>,
     /// Whose things they may see.
     pub(super) reach: Reach,
@@ -58,7 +61,7 @@ pub(super) fn caller(room: &Room, request: &HttpRequest) -> Result<Caller, Probl
     }
     if room.config.api.anonymous && is_local(request.headers()) {
         let scopes = vec![Scope::Read, Scope::Raw, Scope::Operate];
-        return Ok(Caller { scopes, reach: Reach::EVERYTHING });
+        return Ok(Caller { name: None, scopes, reach: Reach::EVERYTHING });
     }
     Err(Problem::new(Code::Unauthorized, SEND_A_KEY))
 }
@@ -93,7 +96,11 @@ fn by_key(room: &Room, request: &HttpRequest, key: &[u8]) -> Result<Caller, Prob
         return Err(Problem::new(Code::Unauthorized, "the key is not known, or no longer valid"));
     };
     room.key_uses.note(name, now);
-    Ok(Caller { scopes: known.scopes.clone(), reach: known.reach.clone() })
+    Ok(Caller {
+        name: Some(name.clone()),
+        scopes: known.scopes.clone(),
+        reach: known.reach.clone(),
+    })
 }
 
 /// Whether the request is from this machine's own user: by its name for us, and not sent by a page of somebody else's.

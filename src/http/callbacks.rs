@@ -12,7 +12,7 @@ use super::operation::{Answer, Operation};
 use super::page::{self, List, PageOf};
 use super::parameters;
 use super::params::{self, Params};
-use super::problem::Problem;
+use super::problem::{Code, Problem};
 use super::room::{Current, Room};
 use crate::clock::Time;
 use crate::config::Scope;
@@ -59,7 +59,8 @@ pub(super) const BODY: Operation =
         .needs(Scope::Raw)
         .answers(&[Answer::bytes(
             "The body as it came. Its own content type is in the header `callbox-content-type`.",
-        )]);
+        )])
+        .may_refuse(&[Code::Erased]);
 
 /// `GET /v1/callbacks`.
 async fn list(
@@ -110,11 +111,10 @@ async fn body(
 ) -> Result<HttpResponse, Problem> {
     let missing = || Problem::missing("callback", &id);
     let wanted: CallbackId = id.parse().map_err(|_| missing())?;
-    if caller.reach.sources().is_some() {
-        let record = room.store.callback(wanted).await?.ok_or_else(missing)?;
-        if !caller.reach.has(&record.callback.source) {
-            return Err(missing());
-        }
+    let found = room.store.callback(wanted).await?;
+    let record = found.filter(|record| caller.reach.has(&record.callback.source));
+    if let Some(at) = record.ok_or_else(missing)?.erased_at {
+        return Err(Problem::erased(&format!("the body of {wanted}"), at));
     }
     let (content_type, bytes) = room.store.callback_body(wanted).await?.ok_or_else(missing)?;
     let mut response = HttpResponse::Ok();
@@ -152,6 +152,9 @@ struct Shown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     events: &'a [EventId],
+    /// When its bytes, headers, path and query were removed because a person was erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erased_at: Option<Time>,
 }
 
 /// Without the scope `raw`, the headers that prove something are redacted.
@@ -177,6 +180,7 @@ fn shown<'a>(room: &Room, record: &'a CallbackRecord, raw: bool) -> Shown<'a> {
         outcome: record.outcome,
         reason: record.reason.as_deref(),
         events: &record.events,
+        erased_at: record.erased_at,
     }
 }
 

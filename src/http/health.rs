@@ -91,6 +91,17 @@ async fn is_ready(room: &Room) -> bool {
 
 /// `GET /health`: every component, with its reason; 503 when one is ill. For alerts, never for balancers.
 async fn whole(room: Current) -> HttpResponse {
+    let components = components(&room).await;
+    let ok = components.named().iter().all(|(_, ok)| *ok);
+    let writes_waiting = room.store.waiting();
+    // What the pager was told; it makes nothing red by itself.
+    let alarms = alarms::raised(&room).await.unwrap_or_default();
+    let body = Whole { ok, version: env!("CARGO_PKG_VERSION"), writes_waiting, components, alarms };
+    if ok { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
+}
+
+/// How every component is now.
+pub(super) async fn components(room: &Room) -> Components {
     let store = match (room.store.damage(), room.store.ready().await) {
         (Some(damage), _) => Component::ill(format!("the database is damaged: {damage}")),
         (None, Err(error)) => Component::ill(error.to_string()),
@@ -105,13 +116,7 @@ async fn whole(room: Current) -> HttpResponse {
     } else {
         Component::WELL
     };
-    let components = Components { store, intake, deliveries };
-    let ok = components.store.ok && components.intake.ok && components.deliveries.ok;
-    let writes_waiting = room.store.waiting();
-    // What the pager was told; it makes nothing red by itself.
-    let alarms = alarms::raised(&room).await.unwrap_or_default();
-    let body = Whole { ok, version: env!("CARGO_PKG_VERSION"), writes_waiting, components, alarms };
-    if ok { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
+    Components { store, intake, deliveries }
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -126,10 +131,18 @@ struct Whole {
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "HealthOfComponents")]
-struct Components {
+pub(super) struct Components {
     store: Component,
     intake: Component,
     deliveries: Component,
+}
+
+impl Components {
+    /// Each by its name, and whether it is well.
+    pub(super) fn named(&self) -> [(&'static str, bool); 3] {
+        let Self { store, intake, deliveries } = self;
+        [("store", store.ok), ("intake", intake.ok), ("deliveries", deliveries.ok)]
+    }
 }
 
 #[derive(Serialize, JsonSchema)]

@@ -84,6 +84,7 @@ pub(super) const ALL: Operation =
 async fn all(room: Current, caller: Caller) -> Result<HttpResponse, Problem> {
     let mut registry = Registry::with_prefix("callbox");
     whole(&room, &mut registry);
+    super::standing::register(&room, &caller.reach, &mut registry).await?;
     sources(&room, &caller.reach, &mut registry).await?;
     destinations(&room, &caller.reach, &mut registry).await?;
     let mut text = String::new();

@@ -2,7 +2,9 @@
 
 mod alarms;
 mod answer;
+mod asked;
 mod auth;
+mod belongings;
 mod body;
 mod callbacks;
 mod consumers;
@@ -29,6 +31,7 @@ mod parameters;
 mod params;
 mod parting;
 mod path;
+mod persons;
 mod problem;
 mod reload;
 mod replays;
@@ -38,6 +41,7 @@ mod routes;
 mod seats;
 mod server;
 mod sources;
+mod standing;
 mod stats;
 mod strangers;
 mod stream;

@@ -28,6 +28,8 @@ pub(super) enum List {
     Messages,
     /// Replays.
     Replays,
+    /// Erasures.
+    Erasures,
     /// The events of one conversation.
     Conversation,
 }
@@ -40,6 +42,7 @@ impl List {
             Self::Deliveries => b'd',
             Self::Messages => b'm',
             Self::Replays => b'r',
+            Self::Erasures => b'p',
             Self::Conversation => b'v',
         }
     }

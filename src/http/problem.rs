@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::clock::Time;
 use crate::store::StoreError;
 
 /// Seconds after which a sender may try again when the trouble is ours.
@@ -44,6 +45,8 @@ pub(super) enum Code {
     TooMany,
     /// What was asked for can't be done as things stand.
     Conflict,
+    /// What was asked for was removed with a person.
+    Erased,
     /// The trouble is ours.
     Unavailable,
 }
@@ -72,7 +75,7 @@ const fn row(
 
 impl Code {
     /// Every code, in the order of their statuses.
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::InvalidParameter,
         Self::BrokenOff,
         Self::Unauthorized,
@@ -82,6 +85,7 @@ impl Code {
         Self::MethodNotAllowed,
         Self::TooSlow,
         Self::Conflict,
+        Self::Erased,
         Self::TooLarge,
         Self::TooMany,
         Self::TooManyFailures,
@@ -145,6 +149,12 @@ impl Code {
                 StatusCode::CONFLICT,
                 "This can't be done as things stand",
                 "`detail` says why. Look at it again; it may have changed by then.",
+            ),
+            Self::Erased => row(
+                "erased",
+                StatusCode::GONE,
+                "It was erased with a person",
+                "Nobody has it any more. `detail` says since when; backups of before then may still have it.",
             ),
             Self::TooLarge => row(
                 "too_large",
@@ -228,6 +238,11 @@ impl Problem {
             headers.push((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
         }
         Self { code, detail: detail.into(), headers }
+    }
+
+    /// Something was removed with a person.
+    pub(super) fn erased(what: &str, at: Time) -> Self {
+        Self::new(Code::Erased, format!("{what} was removed at {at}, when a person was erased"))
     }
 
     /// The same, with one header more.

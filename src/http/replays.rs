@@ -1,13 +1,12 @@
 //! `/v1/replays`: stored events handed out again, with a count first, and how far that is.
 
-use std::sync::Arc;
-
 use actix_web::{HttpRequest, HttpResponse, web};
 use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
+use super::asked::{self, REFUSALS};
 use super::auth::Caller;
-use super::body::{Body, NoBody};
+use super::body::Body;
 use super::events;
 use super::operation::{Answer, Operation};
 use super::page::{self, List, PageOf};
@@ -22,17 +21,11 @@ use crate::domain::reach::Reach;
 use crate::domain::replay::{Progress, Replay, ReplayState};
 use crate::store::Counted;
 
-/// The largest body that is read, in bytes.
-const BODY_MAX: usize = 64 * 1024;
-
 /// The most events a second that can be asked for.
 const RATE_MAX: f64 = 100_000.0;
 
 /// The keys of a wish.
 const KEYS: [&str; 4] = ["filter", "to", "rate", "dry_run"];
-
-/// What may be refused where a body is read.
-const REFUSALS: &[Code] = &[Code::Conflict, Code::TooLarge, Code::TooSlow, Code::BrokenOff];
 
 /// A list of replays.
 pub(super) const LIST: Operation = Operation::get("listReplays", "List replays", || web::to(list))
@@ -236,21 +229,7 @@ fn read(id: &str) -> Result<ReplayId, Problem> {
 
 /// Reads the body: a JSON object, or nothing.
 async fn wish(room: &Room, caller: &Caller, body: Body) -> Result<Wish, Problem> {
-    let clock = Arc::clone(&room.clock);
-    let bytes = body.read(BODY_MAX, &room.in_flight, &*clock).await.map_err(|why| match why {
-        NoBody::TooLarge => {
-            Problem::new(Code::TooLarge, format!("the body is larger than {BODY_MAX} bytes"))
-        }
-        NoBody::TooSlow => Problem::new(Code::TooSlow, "the body did not come in time"),
-        NoBody::BrokenOff => Problem::new(Code::BrokenOff, "the body broke off"),
-        NoBody::Crowded => Problem::new(Code::Unavailable, "too much is in flight already"),
-    })?;
-    if bytes.is_empty() {
-        return Ok(Wish::default());
-    }
-    let whole: Value = serde_json::from_slice(&bytes)
-        .map_err(|error| wrong(&format!("the body is not JSON: {error}")))?;
-    let Value::Object(whole) = whole else { return Err(wrong("the body is not a JSON object")) };
+    let Some(whole) = asked::object(room, body).await? else { return Ok(Wish::default()) };
     let mut wish = Wish::default();
     for (key, value) in whole {
         match key.as_str() {
@@ -266,21 +245,10 @@ async fn wish(room: &Room, caller: &Caller, body: Body) -> Result<Wish, Problem>
                 let no = || not_allowed("dry_run", &value.to_string(), "true or false");
                 wish.dry_run = value.as_bool().ok_or_else(no)?;
             }
-            _ => return Err(unknown(&key)),
+            _ => return Err(asked::unknown(&key, &KEYS)),
         }
     }
     Ok(wish)
-}
-
-fn unknown(key: &str) -> Problem {
-    let nearest = KEYS.into_iter().max_by(|one, other| {
-        strsim::jaro_winkler(one, key).total_cmp(&strsim::jaro_winkler(other, key))
-    });
-    let (nearest, shown) = (nearest.unwrap_or_default(), key.chars().take(64).collect::<String>());
-    wrong(&format!(
-        "there is no key `{shown}`; the nearest is `{nearest}`; there are: {}",
-        KEYS.join(", ")
-    ))
 }
 
 fn to(room: &Room, caller: &Caller, value: &Value) -> Result<Option<Name>, Problem> {

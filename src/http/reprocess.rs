@@ -24,7 +24,7 @@ pub(super) const REPROCESS: Operation =
     })
     .takes(&[parameters::DRY_RUN])
     .answers(&[operation::Answer::json::<Answer<'static>>("What it reads as now.")])
-    .may_refuse(&[Code::Conflict]);
+    .may_refuse(&[Code::Conflict, Code::Erased]);
 
 /// `POST /v1/callbacks/{id}/reprocess`; with `?dry_run=true` it says what would become of it, and changes nothing.
 async fn reprocess(
@@ -41,6 +41,9 @@ async fn reprocess(
     let stored = room.store.stored_callback(wanted).await?;
     let stored = stored.filter(|stored| caller.reach.has(&stored.callback.source));
     let stored = stored.ok_or_else(missing)?;
+    if let Some(at) = stored.erased_at {
+        return Err(Problem::erased("what this callback said", at));
+    }
     let source = room.config.sources.iter().find(|source| source.name == stored.callback.source);
     let source = source.ok_or_else(|| sourceless(&stored))?;
     let (public_url, now) = (room.public_url(), room.clock.now());

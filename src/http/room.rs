@@ -50,6 +50,8 @@ pub struct Room {
     pub(super) reloads: mpsc::Sender<Reload>,
     /// Rouses what carries replays out.
     pub replays: Arc<Notify>,
+    /// Rouses what carries erasures out.
+    pub erasures: Arc<Notify>,
     /// Bytes of bodies in flight.
     pub(super) in_flight: InFlight,
     /// The connections.
@@ -73,7 +75,7 @@ impl Room {
         board: Arc<Destinations>,
         clock: Arc<dyn Clock>,
         health: Arc<Health>,
-        replays: Arc<Notify>,
+        (replays, erasures): (Arc<Notify>, Arc<Notify>),
         reloads: mpsc::Sender<Reload>,
     ) -> Self {
         let store = Arc::clone(&receiver.store);
@@ -91,6 +93,7 @@ impl Room {
             health,
             reloads,
             replays,
+            erasures,
             in_flight,
             seats,
             strangers: Arc::default(),
@@ -114,6 +117,7 @@ impl Room {
             key: self.key,
             health: Arc::clone(&self.health),
             replays: Arc::clone(&self.replays),
+            erasures: Arc::clone(&self.erasures),
             reloads: self.reloads.clone(),
             in_flight: self.in_flight.clone(),
             seats: Arc::clone(&self.seats),

@@ -12,8 +12,8 @@ use super::operation::{Operation, Verb};
 use super::problem::{Code, Problem};
 use super::{
     alarms, callbacks, consumers, conversations, deliveries, destinations, document, events,
-    health, inbound, keys, messages, metrics, reload, replays, reprocess, sources, stats, stream,
-    trial,
+    health, inbound, keys, messages, metrics, persons, reload, replays, reprocess, sources, stats,
+    stream, trial,
 };
 
 /// What a path does.
@@ -57,6 +57,9 @@ pub(super) const API: &[At] = &[
     ("/v1/consumers/{name}/events", &[&consumers::EVENTS]),
     ("/v1/consumers/{name}/commit", &[&consumers::COMMIT]),
     ("/v1/consumers/{name}/seek", &[&consumers::SEEK]),
+    ("/v1/erasures", &[&persons::LIST, &persons::BEGIN]),
+    ("/v1/erasures/{id}", &[&persons::ONE]),
+    ("/v1/exports", &[&persons::EXPORT]),
     ("/v1/reload", &[&reload::RELOAD]),
     ("/v1/sources", &[&sources::LIST]),
     ("/v1/sources/{name}", &[&sources::ONE]),

@@ -105,6 +105,42 @@ impl Client {
         receive(url, request).await.map(drop)
     }
 
+    /// What the API answers to `POST path` with a JSON body, piece by piece, however long it is.
+    pub async fn flow(
+        &self,
+        path: &str,
+        body: &Value,
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<(), ClientError> {
+        /// How long it may take in all.
+        const FLOW_TIMEOUT: Duration = Duration::from_hours(24);
+        let url = at(&self.addresses.api, path)?;
+        let mut request = self.http.post(url.clone()).header("content-type", "application/json");
+        if let Some(key) = &self.addresses.key {
+            request = request.bearer_auth(key.expose());
+        }
+        let unreachable = |error: reqwest::Error| ClientError::Unreachable {
+            url: url.clone(),
+            error: error.without_url(),
+        };
+        let request = request.timeout(FLOW_TIMEOUT).body(body.to_string());
+        let mut response = request.send().await.map_err(unreachable)?;
+        let status = response.status().as_u16();
+        let mut refusal = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+            if status == 200 {
+                take(&chunk);
+            } else if refusal.len() < ANSWER_MAX {
+                refusal.extend_from_slice(&chunk);
+            }
+        }
+        if status == 200 {
+            return Ok(());
+        }
+        let answer = Answer { status, content_type: None, body: refusal.into() };
+        Err(refused(url, &answer))
+    }
+
     /// Whether a callbox answers questions where this client asks.
     pub async fn is_callbox(&self) -> bool {
         let asked = self.ask("/openapi.json").await;

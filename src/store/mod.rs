@@ -5,6 +5,8 @@
 mod alarms;
 mod backlog;
 mod consumers;
+mod erasing;
+mod erasures;
 mod extent;
 mod indexing;
 mod outbox;
@@ -21,6 +23,10 @@ pub use backlog::{
 };
 use bytes::Bytes;
 pub use consumers::{Consumers, Keeping, Moved, Start};
+pub use erasing::{Erasing, REWRITTEN_MAX};
+pub use erasures::{
+    End, EraseDone, EraseStep, Erasures, Learned, Plan, Seen as SeenInFile, Standing, Theirs,
+};
 pub use extent::Extent;
 pub use indexing::{Indexed, Indexing};
 pub use outbox::{Claimed, Next, Outbox, Recorded};
@@ -46,12 +52,12 @@ use crate::domain::stats::{Counts, StatsFilter};
 
 /// Everything a store does.
 pub trait Store:
-    Intake + Outbox + Backlogs + Replays + Alarms + Consumers + Questions + Upkeep
+    Intake + Outbox + Backlogs + Replays + Alarms + Consumers + Erasures + Questions + Upkeep
 {
 }
 
-impl<S: Intake + Outbox + Backlogs + Replays + Alarms + Consumers + Questions + Upkeep> Store
-    for S
+impl<S: Intake + Outbox + Backlogs + Replays + Alarms + Consumers + Erasures + Questions + Upkeep>
+    Store for S
 {
 }
 
@@ -190,7 +196,7 @@ pub trait Questions: Send + Sync {
     /// A callback without its body.
     async fn callback(&self, id: CallbackId) -> Result<Option<CallbackRecord>, StoreError>;
 
-    /// A callback's content type and body, byte for byte; an error if the body is not what it was.
+    /// A callback's content type and body, byte for byte; an error if the body is not what it was, and nothing if it was removed.
     async fn callback_body(
         &self,
         id: CallbackId,
@@ -244,6 +250,8 @@ pub struct CallbackRecord {
     pub reason: Option<String>,
     /// Its events, new ones and known ones.
     pub events: Vec<EventId>,
+    /// When its bytes were removed because a person was erased.
+    pub erased_at: Option<Time>,
 }
 
 /// What came in from a source so far, as long as it is kept.

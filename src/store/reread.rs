@@ -16,6 +16,8 @@ pub struct StoredCallback {
     pub token_hash: Option<[u8; 32]>,
     /// What became of it so far.
     pub outcome: CallbackOutcome,
+    /// When its bytes were removed because a person was erased; then there is nothing to read.
+    pub erased_at: Option<Time>,
 }
 
 /// Today's reading of a callback that is in the store.

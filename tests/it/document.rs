@@ -283,6 +283,22 @@ async fn what_is_answered_is_what_the_document_says() {
         document.judge("POST", "/v1/replays/{id}/cancel", &answer);
         judged.insert("POST /v1/replays/{id}/cancel".to_owned());
     }
+    let whom = json!({ "phone": "+12025550199" }).to_string();
+    for path in ["/v1/erasures", "/v1/exports"] {
+        let answer =
+            http::send(callbox.api, "POST", path, &headers, whom.as_bytes()).await.unwrap();
+        document.judge("POST", path, &answer);
+        judged.extend((answer.status == 200).then(|| format!("POST {path}")));
+    }
+    let erasures = callbox.until("/v1/erasures", |page| page["data"][0]["state"] == "done").await;
+    let erasure = erasures["data"][0]["id"].as_str().unwrap();
+    for (path, target) in [
+        ("/v1/erasures", "/v1/erasures".to_owned()),
+        ("/v1/erasures/{id}", format!("/v1/erasures/{erasure}")),
+    ] {
+        document.judge("GET", path, &callbox.ask(&target).await);
+        judged.insert(format!("GET {path}"));
+    }
     // Whoever adds an operation adds a question to it here. The stream has no end, and tests of its own; a reload needs a file.
     judged.insert("GET /v1/events/stream".to_owned());
     judged.insert("POST /v1/reload".to_owned());

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::components::Components;
 use super::shapes;
-use crate::domain::id::{CallbackId, DeliveryId, EventId, ReplayId};
+use crate::domain::id::{CallbackId, DeliveryId, ErasureId, EventId, ReplayId};
 use crate::http::operation::{Answer, Body, Operation};
 use crate::http::parameters::{Param, Shape};
 use crate::http::problem::{Code, ProblemTold};
@@ -75,6 +75,7 @@ fn in_path(route: &str, name: &str) -> Value {
         ("id", "callbacks") => (id(CallbackId::PREFIX), "cbk_01M2N3P4Q5R6S7T8V9W0X1Y2Z3"),
         ("id", "deliveries") => (id(DeliveryId::PREFIX), "dlv_01M2N3P4Q5R6S7T8V9W0X1Y2Z3"),
         ("id", "replays") => (id(ReplayId::PREFIX), "rpl_01M2N3P4Q5R6S7T8V9W0X1Y2Z3"),
+        ("id", "erasures") => (id(ErasureId::PREFIX), "ers_01M2N3P4Q5R6S7T8V9W0X1Y2Z3"),
         ("id", "conversations") => {
             (text("The conversation's id, percent-encoded."), "+12025550188")
         }

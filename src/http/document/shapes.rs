@@ -10,7 +10,7 @@ use crate::domain::delivery::{Attempt, Delivery, DeliveryState};
 use crate::domain::event::{
     Channel, Direction, Event, EventType, FoldedNote, MessagePart, TimeBasis,
 };
-use crate::domain::id::{CallbackId, DeliveryId, EventId, ReplayId};
+use crate::domain::id::{CallbackId, DeliveryId, ErasureId, EventId, ReplayId};
 use crate::domain::name::Name;
 use crate::domain::replay::{Replay, ReplayState};
 
@@ -34,6 +34,7 @@ texts! {
     CallbackId as "CallbackId" = id(CallbackId::PREFIX, "The id of a callback.");
     DeliveryId as "DeliveryId" = id(DeliveryId::PREFIX, "The id of a delivery.");
     ReplayId as "ReplayId" = id(ReplayId::PREFIX, "The id of a replay.");
+    ErasureId as "ErasureId" = id(ErasureId::PREFIX, "The id of an erasure.");
     Name as "Name" = json_schema!({
         "type": "string",
         "description": "The name of a source, destination or key.",

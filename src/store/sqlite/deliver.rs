@@ -266,8 +266,11 @@ pub(super) fn record(
 ) -> Result<(), Error> {
     let mut find =
         connection.prepare_cached("SELECT id, destination FROM delivery WHERE uid = ?1")?;
-    let (row, destination): (i64, String) =
-        find.query_row([recorded.delivery.to_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let found: Option<(i64, String)> = find
+        .query_row([recorded.delivery.to_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    // Its event was erased while the attempt was under way: there is nothing left to be written down.
+    let Some((row, destination)) = found else { return Ok(()) };
     write_attempt(connection, row, &recorded.attempt)?;
     let (state, due) = match recorded.next {
         Next::Succeeded => (DeliveryState::Succeeded, None),

@@ -90,6 +90,18 @@ pub(super) fn fold_in(
     Ok(())
 }
 
+/// Folds the whole log into the database and empties it, whatever its size; `false` if somebody who reads is in the way for longer
+/// than a question may take.
+pub(super) fn empty(connection: &Connection, gate: &Gate) -> Result<bool, rusqlite::Error> {
+    gate.turn(State::Shut);
+    connection.busy_timeout(WAIT_MAX)?;
+    let emptied = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    gate.turn(State::Open);
+    let in_the_way: bool = emptied?;
+    Ok(!in_the_way)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::open;

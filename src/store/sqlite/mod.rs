@@ -5,10 +5,13 @@ mod append;
 mod backlog;
 mod backup;
 mod check;
+mod cleaning;
 mod consumers;
 mod counts;
 mod deliver;
 mod drift;
+mod erase;
+mod erasures;
 mod files;
 mod filesystem;
 mod floors;
@@ -43,6 +46,7 @@ use rusqlite::Connection;
 
 pub use backup::{BackupError, backup};
 use check::{Damage, Look};
+use cleaning::{Cleaning, Eye};
 use counts::Counting;
 use floors::Floors;
 pub use inspect::{Inspection, inspect};
@@ -72,6 +76,8 @@ pub struct SqliteStore {
     damage: Damage,
     space: Arc<Space>,
     given_up: GivenUp,
+    cleaning: Arc<Cleaning>,
+    eye: Arc<Eye>,
 }
 
 /// The ways to the threads; gone once the store is closed.
@@ -105,6 +111,8 @@ impl SqliteStore {
         let space = Arc::new(Space::new(path, least, ask));
         space.look();
         let given_up = GivenUp::default();
+        let cleaning = Arc::<Cleaning>::default();
+        let eye = Arc::new(Eye::open(path).map_err(start)?);
         let counting = Arc::new(Counting::new(Arc::clone(clock)));
         let house = House {
             counting: Arc::clone(&counting),
@@ -113,6 +121,7 @@ impl SqliteStore {
             space: Arc::clone(&space),
             gate: Arc::clone(&gate),
             given_up: given_up.clone(),
+            cleaning: Arc::clone(&cleaning),
         };
         let (writer, thread) = Writer::start(opened.writer, house).map_err(start)?;
         threads.push(thread);
@@ -133,6 +142,8 @@ impl SqliteStore {
             damage,
             space,
             given_up,
+            cleaning,
+            eye,
         })
     }
 
@@ -248,6 +259,7 @@ impl Upkeep for SqliteStore {
             });
         joiner.map_err(|error| StoreError::Failed(error.to_string()))?;
         let panicked = told.await.map_err(|_| StoreError::Closed)?;
+        self.eye.close();
         *self.lock.lock() = None;
         if panicked > 0 {
             return Err(StoreError::Failed(format!(

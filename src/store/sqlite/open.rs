@@ -134,6 +134,7 @@ pub(super) fn writer(path: &Path, existed: bool) -> Result<Connection, OpenError
          PRAGMA foreign_keys = ON;
          PRAGMA trusted_schema = OFF;
          PRAGMA cell_size_check = ON;
+         PRAGMA secure_delete = FAST;
          PRAGMA temp_store = MEMORY;
          PRAGMA mmap_size = 0;
          PRAGMA journal_size_limit = 67108864;

@@ -23,6 +23,7 @@ const STEPS: &[&str] = &[
     steps::ALARMS,
     steps::COUNTS,
     steps::LINES,
+    steps::ERASURES,
 ];
 
 /// The steps since then, by name, oldest first. They only add: tables, nullable columns, indexes, triggers that also hold what the

@@ -2,12 +2,14 @@
 
 mod alarms;
 mod backlog;
+mod erasures;
 mod lean;
 mod lines;
 mod replays;
 
 pub(super) use alarms::ALARMS;
 pub(super) use backlog::BACKLOG;
+pub(super) use erasures::ERASURES;
 pub(super) use lean::LEAN;
 pub(super) use lines::LINES;
 pub(super) use replays::REPLAYS;

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use tokio::sync::{mpsc, oneshot};
 
+use super::cleaning::{Cleaning, Wish};
 use super::counts::Counting;
 use super::log::{self, Gate};
 use super::open::{self, set_meta};
@@ -170,6 +171,8 @@ pub(super) struct House {
     pub(super) gate: Arc<Gate>,
     /// Told when there is no going on.
     pub(super) given_up: GivenUp,
+    /// What is to be done to the whole file.
+    pub(super) cleaning: Arc<Cleaning>,
 }
 
 /// The thread's own side.
@@ -206,7 +209,10 @@ impl Thread {
     fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Write>>) {
         let mut group = Vec::with_capacity(GROUP_MAX);
         while queue.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
-            let went = self.commit(&mut group).and_then(|()| self.fold_log_in());
+            let went = self
+                .commit(&mut group)
+                .and_then(|()| self.fold_log_in())
+                .and_then(|()| self.clean());
             if let Err(GiveUp(reason)) = went {
                 // Whoever waits is told that the store is closed; nothing more is written, not even a clean end.
                 self.house.given_up.because(&reason);
@@ -315,6 +321,29 @@ impl Thread {
         }
     }
 
+    /// Does to the whole file what somebody asked for, if anybody did.
+    fn clean(&self) -> Result<(), GiveUp> {
+        let Some((wish, tell)) = self.house.cleaning.take() else { return Ok(()) };
+        let rewritten = match wish {
+            Wish::EmptyLog => Ok(()),
+            Wish::Rewrite => self.connection.execute_batch("VACUUM"),
+        };
+        let emptied = rewritten.and_then(|()| log::empty(&self.connection, &self.house.gate));
+        let trouble = emptied.as_ref().err().map(Trouble::of);
+        // Whoever asked may have gone.
+        let _ = tell.send(emptied.as_ref().map(|done| *done).map_err(understand));
+        match (trouble, emptied) {
+            (Some(Trouble::Disk | Trouble::Ruin), Err(error)) => {
+                Err(GiveUp(format!("the file could not be cleaned: {error}")))
+            }
+            (Some(Trouble::Full), _) => {
+                self.house.space.full();
+                Ok(())
+            }
+            (_, _) => Ok(()),
+        }
+    }
+
     /// The clean end: everything is in the database file, and the file says so.
     fn finish(self) {
         self.house.gate.end();
@@ -350,6 +379,7 @@ mod tests {
             path,
             clock,
             given_up: GivenUp::default(),
+            cleaning: Arc::default(),
         };
         let (writer, thread) = Writer::start(connection, house).unwrap();
         let insert = |connection: &Connection| {

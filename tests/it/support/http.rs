@@ -110,8 +110,26 @@ pub(crate) fn answer(bytes: &[u8]) -> io::Result<Answer> {
     let mut answer =
         Answer { status: status.ok_or(io::ErrorKind::InvalidData)?, head, body: Vec::new() };
     let rest = &bytes[end + 4..];
+    if answer.header("transfer-encoding") == Some("chunked") {
+        answer.body = unchunked(rest).ok_or(io::ErrorKind::UnexpectedEof)?;
+        return Ok(answer);
+    }
     let length = answer.header("content-length").map_or(Ok(0), str::parse::<usize>);
     let length = length.map_err(|_| io::ErrorKind::InvalidData)?;
     answer.body = rest.get(..length).ok_or(io::ErrorKind::UnexpectedEof)?.to_vec();
     Ok(answer)
+}
+
+/// A body that came in pieces of which each says how long it is.
+fn unchunked(mut body: &[u8]) -> Option<Vec<u8>> {
+    let mut whole = Vec::new();
+    loop {
+        let end = body.windows(2).position(|pair| pair == b"\r\n")?;
+        let length = usize::from_str_radix(std::str::from_utf8(&body[..end]).ok()?, 16).ok()?;
+        if length == 0 {
+            return Some(whole);
+        }
+        whole.extend_from_slice(body.get(end + 2..end + 2 + length)?);
+        body = body.get(end + 4 + length..)?;
+    }
 }

@@ -77,6 +77,12 @@ impl Shelf {
         files.map(|file| file.unwrap().metadata().unwrap().len()).sum()
     }
 
+    /// Everything in the folder.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let files = std::fs::read_dir(self.folder.path()).unwrap();
+        files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
+    }
+
     pub(crate) fn now(&self) -> Time {
         self.clock.now()
     }

@@ -17,7 +17,7 @@ use crate::store::{CallbackRecord, SourceCounts, StoreError, StoredCallback};
 
 /// The columns that [`record`] reads, in its order.
 const COLUMNS: &str = "c.id, c.uid, c.source, c.received_ms, c.outcome, c.reason, c.events, c.method, c.path, c.query, \
-     c.headers, c.remote, length(c.body), c.body_sha256";
+     c.headers, c.remote, length(c.body), c.body_sha256, c.erased_ms";
 
 /// A callback without its body.
 pub(super) fn one(
@@ -39,7 +39,8 @@ pub(super) fn body(
     connection: &Connection,
     id: CallbackId,
 ) -> Result<Option<Checked<TypedBody>>, Error> {
-    let sql = "SELECT headers, body_sha256, body FROM callback WHERE uid = ?1";
+    let sql =
+        "SELECT headers, body_sha256, body FROM callback WHERE uid = ?1 AND erased_ms IS NULL";
     by_uid(connection, sql, id.to_bytes(), |row| {
         let headers: Vec<(String, String)> = rows::json(row, 0)?;
         let content_type =
@@ -64,12 +65,12 @@ pub(super) fn stored(
 ) -> Result<Option<Checked<StoredCallback>>, Error> {
     let sql = format!("SELECT {COLUMNS}, c.token_hash, c.body FROM callback AS c WHERE c.uid = ?1");
     by_uid(connection, &sql, id.to_bytes(), |row| {
-        let (_, CallbackRecord { mut callback, outcome, .. }) = record(row)?;
-        let token_hash = row.get(14)?;
+        let (_, CallbackRecord { mut callback, outcome, erased_at, .. }) = record(row)?;
+        let token_hash = row.get(15)?;
         let digest: Vec<u8> = row.get(13)?;
-        Ok(whole_body(id, &digest, row.get(15)?).map(|body| {
+        Ok(whole_body(id, &digest, row.get(16)?).map(|body| {
             callback.body = body;
-            StoredCallback { callback, token_hash, outcome }
+            StoredCallback { callback, token_hash, outcome, erased_at }
         }))
     })
 }
@@ -211,6 +212,7 @@ fn record(row: &Row<'_>) -> Result<(i64, CallbackRecord), Error> {
         outcome: rows::outcome(row, 4)?,
         reason: row.get(5)?,
         events: rows::event_ids(&row.get::<_, Vec<u8>>(6)?),
+        erased_at: row.get::<_, Option<i64>>(14)?.map(Time::from_millis),
     };
     Ok((row.get(0)?, record))
 }

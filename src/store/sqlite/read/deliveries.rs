@@ -23,7 +23,10 @@ pub(super) fn one(connection: &Connection, id: DeliveryId) -> Result<Option<Deli
 }
 
 /// An event's deliveries with their attempts, in the order they were made.
-pub(super) fn of_event(connection: &Connection, sequence: i64) -> Result<Vec<Delivery>, Error> {
+pub(in crate::store::sqlite) fn of_event(
+    connection: &Connection,
+    sequence: i64,
+) -> Result<Vec<Delivery>, Error> {
     let found = of_event_bare(connection, sequence)?;
     found
         .into_iter()

@@ -4,7 +4,7 @@ mod arrivals;
 pub(super) use arrivals::place_before;
 mod callbacks;
 mod conversations;
-mod deliveries;
+pub(super) mod deliveries;
 mod events;
 mod messages;
 #[cfg(test)]
