@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::guard::{Guarded, HEAD_TIME, Turn};
 use super::room::Rooms;
-use super::{descriptors, routes};
+use super::{descriptors, encoding, routes};
 
 /// How long an idle connection is kept.
 const IDLE_TIME: Duration = Duration::from_secs(15);
@@ -93,7 +93,11 @@ pub async fn serve(
     let shared = rooms.clone();
     let api =
         run(listeners.api, Server::build().workers(1), API_CONNECTIONS_MAX, rooms, move || {
-            App::new().app_data(shared.clone()).wrap(from_fn(attend)).configure(routes::api)
+            App::new()
+                .app_data(shared.clone())
+                .wrap(from_fn(encoding::encode))
+                .wrap(from_fn(attend))
+                .configure(routes::api)
         })?;
     let (vendors_handle, api_handle) = (vendors.handle(), api.handle());
     let stopper = async move {
