@@ -8,9 +8,7 @@ use actix_web::HttpMessage;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{
-    self, AcceptEncoding, ContentEncoding, Encoding, Header, HeaderMap, HeaderValue,
-};
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::middleware::Next;
 use bytes::Bytes;
 use flate2::Compression;
@@ -65,14 +63,26 @@ pub(super) async fn encode(
     }))
 }
 
-/// Whether gzip is what the asker likes best of what there is.
+/// Whether the asker takes gzip, and likes it no less than an answer as it is (RFC 9110, 12.5.3).
 fn wants_gzip(request: &ServiceRequest) -> bool {
-    if !request.headers().contains_key(header::ACCEPT_ENCODING) {
-        return false;
-    }
-    let Ok(accepted) = AcceptEncoding::parse(request) else { return false };
-    let offered = [Encoding::gzip(), Encoding::identity()];
-    accepted.negotiate(offered.iter()) == Some(Encoding::Known(ContentEncoding::Gzip))
+    let values = request.headers().get_all(header::ACCEPT_ENCODING);
+    let codings: Vec<(String, f32)> =
+        values.filter_map(|value| value.to_str().ok()).flat_map(codings).collect();
+    let weight = |name: &str| codings.iter().find(|(known, _)| known == name).map(|(_, q)| *q);
+    let gzip = weight("gzip").or_else(|| weight("x-gzip")).or_else(|| weight("*"));
+    gzip.is_some_and(|gzip| gzip > 0.0 && gzip >= weight("identity").unwrap_or(0.0))
+}
+
+/// The codings that a header names, each with its weight; what can't be read has none.
+fn codings(value: &str) -> Vec<(String, f32)> {
+    let read = |coding: &str| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, "q=1"));
+        let (key, weight) = weight.trim().split_once('=')?;
+        let weight: f32 = weight.trim().parse().ok()?;
+        let fits = key.trim().eq_ignore_ascii_case("q") && (0.0..=1.0).contains(&weight);
+        fits.then(|| (name.trim().to_ascii_lowercase(), weight))
+    };
+    value.split(',').filter_map(read).collect()
 }
 
 fn is_compressible(headers: &HeaderMap) -> bool {

@@ -196,7 +196,7 @@ pub(super) const EVENTS: &[Param] = &[
 pub(super) const WAIT: &[Param] = &[param(
     "wait",
     Shape::Length("^([1-9]|[1-5][0-9]|60)s$"),
-    "30s",
+    "5s",
     "Wait so long, 60s at the most, for the first event behind the cursor. The order is `asc` then.",
 )];
 

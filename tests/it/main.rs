@@ -25,6 +25,7 @@ mod document;
 mod door;
 mod durable;
 mod evidence;
+mod export;
 mod follow;
 mod hostile;
 mod keys;
