@@ -82,6 +82,7 @@ fn open(path: &Path) -> Result<Connection, rusqlite::Error> {
 const PAGE: &str = "SELECT data FROM event ORDER BY sequence DESC LIMIT 50";
 
 /// Every kind of question, about what is in this store.
+#[expect(clippy::too_many_lines, reason = "it is the list")]
 pub(crate) fn of(path: &Path) -> Result<Vec<Question>, Box<dyn Error>> {
     let connection = open(path)?;
     let newest: i64 =
