@@ -21,7 +21,8 @@ pub(crate) struct Inbox {
     pub(crate) address: SocketAddr,
     /// The thread that writes its store.
     pub(crate) writer: BTreeSet<String>,
-    database: PathBuf,
+    /// Where its data are.
+    pub(crate) database: PathBuf,
     stop: CancellationToken,
     thread: JoinHandle<anyhow::Result<()>>,
 }
@@ -77,7 +78,8 @@ fn run(
     })
 }
 
-fn configuration(database: &Path, paused: usize, sink: Option<SocketAddr>) -> String {
+/// The configuration of one with its data there, by which the program runs as well.
+pub(crate) fn configuration(database: &Path, paused: usize, sink: Option<SocketAddr>) -> String {
     let mut text = format!(
         "[server]\nlisten = \"127.0.0.1:0\"\n[api]\nlisten = \"127.0.0.1:0\"\nanonymous = \"loopback\"\n\
          [store]\npath = '{}'\n[sources.bench]\nvendor = \"wavecell\"\nauth = [{{ type = \"none\" }}]\n",

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use callbox::clock::{Clock, SystemClock};
+use callbox::domain::bell::Bell;
 use callbox::domain::callback::CallbackOutcome;
 use callbox::domain::id::IdMaker;
 use callbox::domain::name::Name;
@@ -23,7 +24,7 @@ use callbox::store::{Appended, Intake, Kept, NewCallback, NewReading, Reread, St
 use callbox::vendor::{self, Reading, authenticity};
 use cases::Case;
 use futures_util::FutureExt;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 /// The program's own allocator, so that the bench measures what runs.
 #[global_allocator]
@@ -49,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         key: [7; 32],
         drift: Arc::new(DriftBook::default()),
         rates: Rates::default(),
-        wake: Arc::new(Notify::new()),
+        wake: Arc::new(Bell::default()),
         news: watch::Sender::new(()),
     };
     let cases = cases::all()?;

@@ -6,10 +6,15 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::thread;
 use std::time::Duration;
 
 use crate::load::{self, Measured};
 use crate::usage::{self, Cost, Written};
+
+/// How often at most, and for how long each time, it is looked whether the servers rest.
+const LOOKS_MAX: usize = 200;
+const LOOK: Duration = Duration::from_millis(50);
 
 const ROUNDS: u32 = 3; // each case's time is cut in so many parts, so that a slow moment of the machine hits all alike
 
@@ -53,6 +58,7 @@ impl Target {
         duration: Duration,
         numbers: &Arc<AtomicU64>,
     ) -> Result<Taken, Box<dyn Error>> {
+        settle();
         let before = (usage::of_process(), Written::by(&self.writer));
         let measured = self.run(connections, duration, numbers)?;
         let after = (usage::of_process(), Written::by(&self.writer));
@@ -84,6 +90,17 @@ impl Target {
                 String::new()
             }
         );
+    }
+}
+
+/// Waits until the servers have done what they do beside the load, so that no case pays for the one before it.
+fn settle() {
+    for _ in 0..LOOKS_MAX {
+        let before = usage::of_process();
+        thread::park_timeout(LOOK);
+        if usage::of_process().saturating_sub(before) < LOOK / 10 {
+            return;
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use self::upkeep::{Upkeep, all_ended};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, StoreSettings};
 use crate::delivery::{DeliveryWorker, Destinations, Replaying, Tending, Watch};
+use crate::domain::bell::Bell;
 use crate::domain::id::IdMaker;
 use crate::domain::source::Source;
 use crate::http::{self, Health, Listeners, Room, Rooms};
@@ -80,7 +81,7 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
     let opened = open_store(&config.store, &clock, &ids)
         .with_context(|| format!("can't open the store {}", config.store.path.display()))?;
     let store: Arc<dyn Store> = Arc::new(opened);
-    let wake = Arc::new(Notify::new());
+    let wake = Arc::new(Bell::default());
     let own = [listeners.vendors_address, listeners.api_address];
     let outbox = Arc::clone(&store) as Arc<dyn crate::store::Outbox>;
     let configured = config.destinations.clone();
@@ -150,7 +151,7 @@ struct Parts<'a> {
     board: &'a Arc<Destinations>,
     ids: &'a Arc<IdMaker>,
     clock: &'a Arc<dyn Clock>,
-    wake: &'a Arc<Notify>,
+    wake: &'a Arc<Bell>,
 }
 
 impl Parts<'_> {

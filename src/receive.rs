@@ -9,9 +9,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::bell::Bell;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 pub use drift::DriftBook;
 pub use rates::Rates;
@@ -44,7 +45,7 @@ pub struct Receiver<S: ?Sized> {
     /// How many callbacks a second sources may bring.
     pub rates: Rates,
     /// Wakes the delivery worker.
-    pub wake: Arc<Notify>,
+    pub wake: Arc<Bell>,
     /// Wakes those who follow the events, once there are more of them. It says nothing of which: the store does.
     pub news: watch::Sender<()>,
 }
@@ -131,7 +132,7 @@ impl<S: Intake + ?Sized> Receiver<S> {
             self.news.send_replace(());
         }
         if appended.deliveries > 0 {
-            self.wake.notify_one();
+            self.wake.ring_for_new();
         }
         log(source, id, &appended, reason.as_deref());
         let Appended { outcome, events, .. } = appended;

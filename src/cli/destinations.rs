@@ -91,7 +91,8 @@ pub async fn run(args: DestinationsArgs) -> anyhow::Result<ExitCode> {
 fn shown(args: &ListArgs, destinations: &[Value]) -> anyhow::Result<ExitCode> {
     print(args.json, destinations, || {
         let mut table = Table::new([
-            "name", "state", "breaker", "backlog", "oldest", "succeeds", "p50", "p99", "url", "why",
+            "name", "state", "breaker", "backlog", "oldest", "next", "succeeds", "p50", "p99",
+            "url", "why",
         ]);
         for destination in destinations {
             let rate = destination.get("success_rate").and_then(Value::as_f64);
@@ -105,6 +106,7 @@ fn shown(args: &ListArgs, destinations: &[Value]) -> anyhow::Result<ExitCode> {
                 table::state(&at(destination, "/breaker")),
                 plain(&at(destination, "/backlog")),
                 time(&at(destination, "/oldest_pending_at")),
+                time(&at(destination, "/next_attempt_at")),
                 plain(&rate.map(|rate| format!("{:.1} %", rate * 100.0)).unwrap_or_default()),
                 plain(&millis("/latency_ms/p50")),
                 plain(&millis("/latency_ms/p99")),

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::bell::Bell;
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::Notify;
 
 use super::body::{self, Body, NothingToSend};
 use super::latest::Latest;
@@ -30,7 +30,7 @@ pub struct Destinations {
     round: Mutex<Duration>,
     outbox: Arc<dyn Outbox>,
     clock: Arc<dyn Clock>,
-    wake: Arc<Notify>,
+    wake: Arc<Bell>,
 }
 
 /// How a destination stands, as operators see it.
@@ -58,7 +58,7 @@ impl Destinations {
         own_listeners: &[SocketAddr],
         outbox: Arc<dyn Outbox>,
         clock: Arc<dyn Clock>,
-        wake: Arc<Notify>,
+        wake: Arc<Bell>,
     ) -> Result<Self, StoreError> {
         let paused = outbox.paused().await?;
         let lane = |destination: Destination| {
@@ -91,7 +91,7 @@ impl Destinations {
         for lane in self.lanes().iter().filter(|lane| !lane.blocks()) {
             self.outbox.unblock(&lane.destination.name).await?;
         }
-        self.wake.notify_one();
+        self.wake.ring();
         Ok(())
     }
 
@@ -122,7 +122,7 @@ impl Destinations {
         let Some(lane) = self.lane(name) else { return Ok(false) };
         self.outbox.set_paused(name, None).await?;
         lane.condition.lock().lane.resume();
-        self.wake.notify_one();
+        self.wake.ring();
         Ok(true)
     }
 

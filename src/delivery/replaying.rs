@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::bell::Bell;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -37,7 +38,7 @@ pub struct Replaying {
     destinations: Arc<Destinations>,
     ids: Arc<IdMaker>,
     clock: Arc<dyn Clock>,
-    wake: Arc<Notify>,
+    wake: Arc<Bell>,
     asked: Arc<Notify>,
     allowances: BTreeMap<ReplayId, Allowance>,
 }
@@ -50,7 +51,7 @@ impl Replaying {
         destinations: Arc<Destinations>,
         ids: Arc<IdMaker>,
         clock: Arc<dyn Clock>,
-        (wake, asked): (Arc<Notify>, Arc<Notify>),
+        (wake, asked): (Arc<Bell>, Arc<Notify>),
     ) -> Self {
         Self { store, destinations, ids, clock, wake, asked, allowances: BTreeMap::new() }
     }
@@ -117,7 +118,7 @@ impl Replaying {
             if let Some(allowance) = self.allowances.get_mut(&replay.id) {
                 allowance.take(handed);
             }
-            self.wake.notify_one();
+            self.wake.ring();
         }
         Ok(Duration::ZERO)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use crate::domain::bell::Bell;
 use tokio_util::sync::CancellationToken;
 
 use super::destinations::Destinations;
@@ -13,7 +13,7 @@ use crate::domain::destination::Destination;
 use crate::domain::id::{DeliveryId, IdMaker};
 use crate::domain::name::Name;
 use crate::domain::query::{EventFilter, LIMIT_MAX, Order, PageRequest, Place};
-use crate::store::{ExpireStep, JoinStep, Joining, Store, StoreError};
+use crate::store::{ExpireStep, JoinStep, Joined, Joining, OrderedJoin, Store, StoreError};
 
 /// How long it rests once nothing is left to do: what exceeds a bound does so no longer than this.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -27,6 +27,13 @@ const AHEAD_MAX: u64 = 1_000;
 /// How long it waits for a destination to take what it was handed of the past.
 const AHEAD_REST: Duration = Duration::from_millis(100);
 
+/// Requests that began before a destination was there may end as late as this: until then its past is looked at again, so that
+/// there is no gap where it meets the present.
+const LATE_MAX: Duration = Duration::from_mins(1);
+
+/// Events that one step of an ordered join looks at, while others wait for their turn to write.
+const ORDERED_MAX: usize = 100;
+
 /// Writes that may wait before a step lets them go first, and how long it does.
 const WAITING_MAX: usize = 16;
 const COURTESY: Duration = Duration::from_millis(50);
@@ -38,7 +45,7 @@ pub struct Tending {
     destinations: Arc<Destinations>,
     ids: Arc<IdMaker>,
     clock: Arc<dyn Clock>,
-    wake: Arc<Notify>,
+    wake: Arc<Bell>,
     /// Where expiring goes on.
     places: BTreeMap<Name, i64>,
 }
@@ -51,7 +58,7 @@ impl Tending {
         destinations: Arc<Destinations>,
         ids: Arc<IdMaker>,
         clock: Arc<dyn Clock>,
-        wake: Arc<Notify>,
+        wake: Arc<Bell>,
     ) -> Self {
         Self { store, destinations, ids, clock, wake, places: BTreeMap::new() }
     }
@@ -127,13 +134,18 @@ impl Tending {
     /// Hands some of the past to a destination; how long it can be left alone then.
     async fn join(
         &self,
-        destination: &Destination,
+        destination: &Arc<Destination>,
         joining: &Joining,
     ) -> Result<Duration, StoreError> {
         let name = &destination.name;
         let room = AHEAD_MAX.min(destination.backlog.max_events);
-        if self.store.backlog(name).await?.waiting >= room {
+        let may_end = self.clock.now().since(joining.since) >= LATE_MAX;
+        let in_the_past = joining.place < joining.last;
+        if in_the_past && self.store.backlog(name).await?.waiting >= room {
             return Ok(AHEAD_REST);
+        }
+        if destination.order.is_some() {
+            return self.join_in_order(destination, joining.place, may_end).await;
         }
         let filter = EventFilter {
             types: destination.events.clone(),
@@ -145,17 +157,16 @@ impl Tending {
         let after = Some(Place(joining.place));
         let page = PageRequest { limit, order: Order::Ascending, after };
         let page = self.store.events(filter, page).await?;
-        let place = page.place.map_or(joining.last, |place| place.0);
+        let place = page.place.map_or(joining.place, |place| place.0);
         let now = self.clock.now();
-        let past = page.items.iter().filter(|event| event.sequence <= joining.last);
-        let wanted = past.filter(|event| {
+        let wanted = page.items.iter().filter(|event| {
             !destination.is_subject_of(event.kind, event.subject.as_deref())
                 && destination.wants_event(event)
         });
         let deliveries = wanted
             .map(|event| (DeliveryId::from_bits(self.ids.next(now)), event.sequence))
             .collect::<Vec<_>>();
-        let through = !page.more || place >= joining.last;
+        let through = !page.more && may_end;
         let (some, to) = (!deliveries.is_empty(), (!through).then_some(place));
         let destination = name.clone();
         let step = JoinStep { destination, from: joining.place, to, deliveries, now };
@@ -163,8 +174,33 @@ impl Tending {
             tracing::info!(destination.name = %name, "a new destination was handed all of the past that it wants");
         }
         if some {
-            self.wake.notify_one();
+            self.wake.ring();
         }
-        Ok(if through { LOOK_EVERY } else { Duration::ZERO })
+        Ok(if page.more { Duration::ZERO } else { LOOK_EVERY })
+    }
+
+    /// Hands some of the past, and of what came since, to a destination in order; how long it can be left alone then.
+    async fn join_in_order(
+        &self,
+        destination: &Arc<Destination>,
+        from: i64,
+        may_end: bool,
+    ) -> Result<Duration, StoreError> {
+        let (name, now) = (&destination.name, self.clock.now());
+        let ids = (0..ORDERED_MAX).map(|_| DeliveryId::from_bits(self.ids.next(now))).collect();
+        let destination = Arc::clone(destination);
+        let step = OrderedJoin { destination, from, ids, may_end, now };
+        let joined = self.store.join_in_order(step).await?;
+        if joined.through {
+            tracing::info!(destination.name = %name, "a new destination was handed all of the past that it wants, in order");
+        }
+        if joined.due > 0 {
+            self.wake.ring();
+        }
+        Ok(match joined {
+            Joined { more: true, .. } => Duration::ZERO,
+            Joined { through: true, .. } => LOOK_EVERY,
+            Joined { .. } => AHEAD_REST,
+        })
     }
 }

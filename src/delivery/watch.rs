@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::bell::Bell;
 use serde_json::{Map, Value, json};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::destinations::Destinations;
@@ -35,7 +36,7 @@ pub struct Watch {
     pub(super) sources: watch::Receiver<Vec<Source>>,
     ids: Arc<IdMaker>,
     pub(super) clock: Arc<dyn Clock>,
-    wake: Arc<Notify>,
+    wake: Arc<Bell>,
     news: watch::Sender<()>,
     /// When it began to watch.
     pub(super) started: Time,
@@ -52,7 +53,7 @@ impl Watch {
         (destinations, sources): (Arc<Destinations>, watch::Receiver<Vec<Source>>),
         ids: Arc<IdMaker>,
         clock: Arc<dyn Clock>,
-        wake: Arc<Notify>,
+        wake: Arc<Bell>,
         news: watch::Sender<()>,
     ) -> Self {
         let (known, tallies, started) = (None, BTreeMap::new(), clock.now());
@@ -235,7 +236,7 @@ impl Watch {
         for alarm in alarms {
             self.remember(alarm);
         }
-        self.wake.notify_one();
+        self.wake.ring();
         self.news.send_replace(());
         Ok(())
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::bell::Bell;
 use futures_util::future::join_all;
-use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +19,7 @@ use crate::store::{Claimed, Store, StoreError};
 /// Hands events out.
 pub struct DeliveryWorker {
     courier: Arc<Courier>,
-    wake: Arc<Notify>,
+    wake: Arc<Bell>,
     attempts: JoinSet<()>,
     rounds: Rounds,
 }
@@ -43,7 +43,7 @@ impl DeliveryWorker {
         destinations: Arc<Destinations>,
         clock: Arc<dyn Clock>,
         random: Arc<Random>,
-        wake: Arc<Notify>,
+        wake: Arc<Bell>,
     ) -> Self {
         let steady = SteadyTime::new(Arc::clone(&clock));
         let courier = Arc::new(Courier { store, destinations, clock, steady, random });
@@ -80,7 +80,7 @@ impl DeliveryWorker {
             }
             tokio::select! {
                 () = shutdown.cancelled() => {}
-                () = self.wake.notified() => {}
+                () = self.wake.heard() => {}
                 () = clock.sleep(rest) => {}
                 Some(ended) = self.attempts.join_next() => report(ended),
             }
@@ -107,6 +107,8 @@ impl DeliveryWorker {
         let lanes = self.courier.destinations.lanes();
         let elapsed = self.courier.clock.elapsed();
         let survey = survey(lanes.iter().map(|lane| lane.room(elapsed)), elapsed);
+        // Before anything is looked up: what is committed after that, rings.
+        self.wake.listen(!survey.open.is_empty());
         let asked = survey.open.iter().filter_map(|(number, _)| lanes.get(*number));
         let due = join_all(asked.map(async |lane| self.due(lane).await)).await;
         let now = self.courier.steady.now();

@@ -58,7 +58,9 @@ impl Head {
 }
 
 /// What became of a callback.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum CallbackOutcome {
     /// It made new events (or was read and means nothing: none).

@@ -1,99 +1,14 @@
 //! A message's state: the ladder, and the fold that is right for any order and any repetition of the same events.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::event::{Channel, Direction, Draft, EventType, MessageError, Party};
 use super::name::Name;
+
+pub use super::ladder::{Rungs, State};
 use crate::clock::Time;
-
-/// The ladder, lowest rung first. A message's state is the highest rung that any of its events reached.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "lowercase")]
-#[schemars(rename = "MessageState")]
-pub enum State {
-    /// Waiting at the vendor.
-    Queued,
-    /// Handed to the operator or channel.
-    Sent,
-    /// Will not arrive, unless a later receipt says that it did: vendors retry.
-    Failed,
-    /// On the recipient's device.
-    Delivered,
-    /// Seen by the recipient.
-    Read,
-}
-
-impl State {
-    /// Every rung, lowest first.
-    pub const ALL: [Self; 5] =
-        [Self::Queued, Self::Sent, Self::Failed, Self::Delivered, Self::Read];
-
-    /// The state's word on the wire.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Sent => "sent",
-            Self::Failed => "failed",
-            Self::Delivered => "delivered",
-            Self::Read => "read",
-        }
-    }
-
-    /// The state of our own word for it.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == word)
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
-/// The rungs that one leg of a message has seen: a set, so that order and repetition can't matter.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rungs(u8);
-
-impl Rungs {
-    fn add(&mut self, state: State) {
-        self.0 |= Self::bit(state);
-    }
-
-    /// The highest rung of the set.
-    #[must_use]
-    pub fn highest(self) -> Option<State> {
-        State::ALL.into_iter().rev().find(|state| self.has(*state))
-    }
-
-    /// Whether the leg was reported both failed and arrived, in whichever order.
-    #[must_use]
-    pub fn contradictory(self) -> bool {
-        self.has(State::Failed) && (self.has(State::Delivered) || self.has(State::Read))
-    }
-
-    fn has(self, state: State) -> bool {
-        self.0 & Self::bit(state) != 0
-    }
-
-    fn bit(state: State) -> u8 {
-        match state {
-            State::Queued => 1,
-            State::Sent => 2,
-            State::Failed => 4,
-            State::Delivered => 8,
-            State::Read => 16,
-        }
-    }
-}
 
 /// The folded state of one vendor message. Identity is (source, instance, id).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -103,26 +18,34 @@ pub struct Message {
     /// The vendor's code.
     pub vendor: String,
     /// The instance, where the vendor has several senders in one account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
     /// The vendor's id of the message.
     pub id: String,
     /// What each channel that it went over has reported; `None` stands for events that named no channel.
     pub legs: Vec<Leg>,
     /// The channel of its first event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<Channel>,
     /// The direction that an event first gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
     /// Who wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Party>,
     /// Whom it went to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Party>,
     /// Fixed by the first event that names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<String>,
     /// The sender's own id of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_ref: Option<String>,
     /// When each rung was first reached, by the events' own times; `received` for the arrival of an inbound one.
     pub times: BTreeMap<String, Time>,
     /// The latest failure's reason, with its time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<(Time, MessageError)>,
     /// When the last event about it was received.
     pub updated_at: Time,

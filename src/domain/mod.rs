@@ -3,6 +3,7 @@
 pub mod address;
 pub mod alarm;
 pub mod backlog;
+pub mod bell;
 pub mod breaker;
 pub mod callback;
 pub mod consumer;
@@ -20,6 +21,7 @@ pub mod filter;
 pub mod glob;
 pub mod hops;
 pub mod id;
+mod ladder;
 pub mod lane;
 pub mod mapping;
 pub mod message;

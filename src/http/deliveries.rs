@@ -79,7 +79,7 @@ async fn retry(
         None => Err(Problem::missing("delivery", &id)),
         Some(false) => Err(not_now(&room, wanted).await?),
         Some(true) => {
-            room.receiver.wake.notify_one();
+            room.receiver.wake.ring();
             Ok(HttpResponse::Ok().json(find(&room, &caller, &id).await?))
         }
     }
@@ -109,7 +109,7 @@ async fn cancel(
             "only a pending delivery can be cancelled, or one that is blocking",
         )),
         Some(true) => {
-            room.receiver.wake.notify_one(); // what stood behind it may be due now
+            room.receiver.wake.ring(); // what stood behind it may be due now
             Ok(HttpResponse::Ok().json(find(&room, &caller, &id).await?))
         }
     }

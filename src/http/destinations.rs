@@ -12,6 +12,7 @@ use super::page::Listed;
 use super::problem::Problem;
 use super::room::{Current, Room};
 use crate::clock::Time;
+use crate::delivery::Standing;
 use crate::domain::destination::Destination;
 use crate::domain::name::Name;
 use crate::store::Ended;
@@ -103,6 +104,12 @@ struct Shown<'a> {
     ended: EndedTold,
     #[serde(skip_serializing_if = "Option::is_none")]
     oldest_pending_at: Option<Time>,
+    /// When something is tried next; left out while it is paused, and while nothing waits. In the past if it is due and waits for room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_attempt_at: Option<Time>,
+    /// Until when nothing is sent, because its breaker is open or it asked for that with `Retry-After`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quiet_until: Option<Time>,
     in_flight: usize,
     /// Messages or conversations that wait behind an exhausted delivery; only where order is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -145,6 +152,8 @@ async fn shown<'a>(room: &Room, destination: &'a Destination) -> Result<Shown<'a
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let latency =
         standing.latency.map(|(p50, p99)| Percentiles { p50: millis(p50), p99: millis(p99) });
+    let quiet_until = quiet_until(room, &standing);
+    let next_attempt_at = next_attempt(room, destination, &standing).await?;
     Ok(Shown {
         name,
         url: destination.url.as_str(),
@@ -154,9 +163,32 @@ async fn shown<'a>(room: &Room, destination: &'a Destination) -> Result<Shown<'a
         backlog: backlog.waiting,
         ended: backlog.ended.into(),
         oldest_pending_at: backlog.oldest_pending_at,
+        next_attempt_at,
+        quiet_until,
         in_flight: standing.in_flight,
         blocked: destination.order.map(|_| backlog.blocked),
         success_rate: standing.success_rate,
         latency_ms: latency,
     })
+}
+
+/// By the wall clock.
+fn quiet_until(room: &Room, standing: &Standing) -> Option<Time> {
+    let quiet = standing.quiet_until?.saturating_sub(room.clock.elapsed());
+    Some(room.clock.now().after(quiet))
+}
+
+/// When something is tried next at a destination, if something is to be.
+pub(super) async fn next_attempt(
+    room: &Room,
+    destination: &Destination,
+    standing: &Standing,
+) -> Result<Option<Time>, Problem> {
+    if standing.paused.is_some() || !destination.enabled {
+        return Ok(None);
+    }
+    let due = room.store.next_due(&destination.name).await?;
+    // Those that wait for their turn have no time yet.
+    let due = due.filter(|due| *due < Time::from_millis(i64::MAX));
+    Ok(due.map(|due| quiet_until(room, standing).map_or(due, |quiet| due.max(quiet))))
 }

@@ -1,6 +1,6 @@
 //! A request's head as the rest of callbox knows it: headers sorted, the token cut out, the sender's address found.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use actix_web::HttpRequest;
 use ipnet::IpNet;
@@ -114,7 +114,8 @@ pub(super) fn sender(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr>
     let forwarded: Vec<String> =
         request.headers().get_all("x-forwarded-for").map(|value| text(value.as_bytes())).collect();
     let mut nearest = peer;
-    for hop in forwarded.iter().flat_map(|value| value.split(',')).map(str::trim).rev() {
+    let hops = forwarded.iter().flat_map(|value| value.split(',')).map(str::trim);
+    for hop in hops.rev().filter(|hop| !hop.is_empty()) {
         let Some(address) = forwarded_address(hop) else { break };
         nearest = Some(address.to_canonical());
         if !is_trusted(&address) {
@@ -124,9 +125,11 @@ pub(super) fn sender(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr>
     nearest
 }
 
-/// An address as proxies write it: bare, or with the port it came from.
+/// An address as proxies write it: bare, or with the port it came from; of IPv6 also in brackets alone.
 fn forwarded_address(hop: &str) -> Option<IpAddr> {
-    hop.parse().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|address| address.ip()))
+    let bracketed = || hop.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok();
+    let with_port = || hop.parse::<SocketAddr>().ok().map(|address| address.ip());
+    hop.parse().ok().or_else(with_port).or_else(|| bracketed().map(IpAddr::V6))
 }
 
 #[cfg(test)]
@@ -225,6 +228,10 @@ mod tests {
             ("203.0.113.9:4711, 10.0.0.2:80", "203.0.113.9"),
             ("[2001:db8::7]:4711", "2001:db8::7"),
             ("2001:db8::7", "2001:db8::7"),
+            ("[2001:db8::7]", "2001:db8::7"),
+            ("[203.0.113.9]", "10.0.0.1"),
+            ("198.51.100.7, 203.0.113.9, ,", "203.0.113.9"),
+            ("203.0.113.9, 10.0.0.256", "10.0.0.1"),
             ("203.0.113.9, unknown", "10.0.0.1"),
             ("", "10.0.0.1"),
         ];

@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
+use percent_encoding::percent_decode_str;
 
 use super::answer::acknowledge;
 use super::body::{Body, NoBody};
@@ -63,11 +64,18 @@ pub(super) async fn push(
 
 /// The source that the path names; a push URL may have been mistyped before its name, too.
 fn find<'a>(room: &'a Room, request: &HttpRequest) -> Result<&'a Source, Problem> {
-    let below = request.path().strip_prefix("/in/");
+    let below = request.path().strip_prefix("/in/").filter(|below| !is_trick(below));
     let name = below.and_then(|below| below.split('/').next());
     let mut sources = room.config.sources.iter();
     let found = name.and_then(|name| sources.find(|source| source.name.as_str() == name));
     found.ok_or_else(|| no_source(room, request))
+}
+
+/// Whether a proxy in front may read the path as another one: with a step back, or an end in its middle.
+fn is_trick(path: &str) -> bool {
+    let odd = path.contains("..") || path.contains('%');
+    let step_back = |part: &str| percent_decode_str(part).eq(b"..".iter().copied());
+    odd && (path.contains("%00") || path.split('/').any(step_back))
 }
 
 /// What leads to no source is counted, and is answered the same wherever it went.

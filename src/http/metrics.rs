@@ -1,5 +1,7 @@
 //! `/metrics`: what Prometheus reads. Labels are names from the configuration and words of ours, so their number is bounded.
 
+use std::sync::atomic::AtomicU64;
+
 use actix_web::{HttpResponse, web};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -9,6 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::auth::Caller;
+use super::destinations::next_attempt;
 use super::operation::{Answer, Operation};
 use super::problem::{Code, Problem};
 use super::room::{Current, Room};
@@ -56,6 +59,15 @@ struct ByEnd {
     destination: String,
     state: &'static str,
 }
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Quantile {
+    destination: String,
+    quantile: &'static str,
+}
+
+/// A gauge of parts or seconds.
+type Ratio = Gauge<f64, AtomicU64>;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Build {
@@ -148,6 +160,10 @@ async fn destinations(room: &Room, reach: &Reach, registry: &mut Registry) -> Re
     let in_flight = Family::<ByDestination, Gauge>::default();
     let paused = Family::<ByDestination, Gauge>::default();
     let deliveries = Family::<ByEnd, Counter>::default();
+    let breaker = Family::<ByEnd, Gauge>::default();
+    let next = Family::<ByDestination, Gauge>::default();
+    let succeeds = Family::<ByDestination, Ratio>::default();
+    let latency = Family::<Quantile, Ratio>::default();
     let now = room.clock.now();
     let destinations = room.config.destinations.iter();
     for destination in destinations.filter(|one| reach.has_destination(one)) {
@@ -169,7 +185,32 @@ async fn destinations(room: &Room, reach: &Reach, registry: &mut Registry) -> Re
         let Some(standing) = room.board.standing(&destination.name) else { continue };
         in_flight.get_or_create(&labels).set(as_i64(standing.in_flight));
         paused.get_or_create(&labels).set(i64::from(standing.paused.is_some()));
+        for state in ["closed", "open", "half_open"] {
+            let labels = ByEnd { destination: labels.destination.clone(), state };
+            breaker.get_or_create(&labels).set(i64::from(standing.breaker.as_str() == state));
+        }
+        if let Some(moment) = next_attempt(room, destination, &standing).await? {
+            let wait = i64::try_from(moment.since(now).as_secs()).unwrap_or(i64::MAX);
+            next.get_or_create(&labels).set(wait);
+        }
+        if let Some(rate) = standing.success_rate {
+            succeeds.get_or_create(&labels).set(rate);
+        }
+        for (quantile, took) in
+            standing.latency.iter().flat_map(|(p50, p99)| [("0.5", p50), ("0.99", p99)])
+        {
+            let labels = Quantile { destination: labels.destination.clone(), quantile };
+            latency.get_or_create(&labels).set(took.as_secs_f64());
+        }
     }
+    registry.register("destination_breaker", "1 for the state that the breaker is in", breaker);
+    registry.register(
+        "destination_next_attempt_seconds",
+        "Until the next attempt, if one is to be",
+        next,
+    );
+    registry.register("destination_success_ratio", "Of the latest attempts", succeeds);
+    registry.register("destination_latency_seconds", "How long the latest attempts took", latency);
     registry.register("destination_backlog", "Deliveries that wait or are under way", backlog);
     registry.register("deliveries", "Deliveries that have ended, by how", deliveries);
     registry.register("destination_oldest_seconds", "Age of the oldest of them", oldest);

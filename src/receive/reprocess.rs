@@ -51,7 +51,7 @@ impl<S: Intake + ?Sized> Receiver<S> {
             tracing::info!(source.name = %source.name, callback.id = %id, new = reread.new.len(), revised = reread.revised.len(), "a callback reads differently than before");
         }
         if reread.deliveries > 0 {
-            self.wake.notify_one();
+            self.wake.ring_for_new();
         }
         Ok(Some(reread))
     }

@@ -1,10 +1,13 @@
 //! Keeping backlogs bounded, and handing the past to new destinations: what is asked of the store for it.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::StoreError;
 use crate::clock::Time;
 use crate::domain::backlog::StartFrom;
+use crate::domain::destination::Destination;
 use crate::domain::id::DeliveryId;
 use crate::domain::name::Name;
 
@@ -32,6 +35,11 @@ pub trait Backlogs: Send + Sync {
     /// Makes events of the past due for a destination that joins, and goes on to a new place, in one step. What the destination
     /// has already is left out. Nothing is done, and the answer is `false`, if it is not at `from` any more.
     async fn join(&self, step: JoinStep) -> Result<bool, StoreError>;
+
+    /// Makes some of the past due for a destination that joins and wants its events in order: each in its line, behind those that
+    /// came before it. Until it is through with the past, what comes is made due by these steps too, and by nothing else, so
+    /// that it can't come before what is older.
+    async fn join_in_order(&self, step: OrderedJoin) -> Result<Joined, StoreError>;
 }
 
 /// A step of expiring.
@@ -65,8 +73,10 @@ pub struct Joining {
     pub destination: Name,
     /// Up to here it has the past.
     pub place: i64,
-    /// The last event of the past; those behind it are handed out as they come.
+    /// The last event that there was when the destination was configured first.
     pub last: i64,
+    /// When that was.
+    pub since: Time,
 }
 
 /// A step of handing the past to a destination.
@@ -82,6 +92,32 @@ pub struct JoinStep {
     pub deliveries: Vec<(DeliveryId, i64)>,
     /// When.
     pub now: Time,
+}
+
+/// A step of handing the past to a destination that wants its events in order.
+#[derive(Clone, Debug)]
+pub struct OrderedJoin {
+    /// The destination: what it wants is judged within the step, so that nothing comes in between.
+    pub destination: Arc<Destination>,
+    /// The place that it is at.
+    pub from: i64,
+    /// Ids for the deliveries; as many events are looked at.
+    pub ids: Vec<DeliveryId>,
+    /// Whether it can be through with the past; else it goes on looking for what comes.
+    pub may_end: bool,
+    /// When.
+    pub now: Time,
+}
+
+/// What came of a step of an ordered join.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Joined {
+    /// How many events were made due.
+    pub due: usize,
+    /// Whether there are more to look at.
+    pub more: bool,
+    /// Whether it is through with the past, and gets what comes as it comes.
+    pub through: bool,
 }
 
 /// What waits for a destination, and how what does not ended.

@@ -16,7 +16,9 @@ mod story;
 
 pub use alarms::{AlarmEvent, Alarms};
 use async_trait::async_trait;
-pub use backlog::{Backlog, Backlogs, Ended, ExpireStep, Expired, JoinStep, Joining};
+pub use backlog::{
+    Backlog, Backlogs, Ended, ExpireStep, Expired, JoinStep, Joined, Joining, OrderedJoin,
+};
 use bytes::Bytes;
 pub use consumers::{Consumers, Keeping, Moved, Start};
 pub use extent::Extent;

@@ -227,7 +227,7 @@ async fn a_running_worker_is_woken_by_news_and_by_the_clock() {
     let mut house = House::start(vec![destination("crm", &crm.url)]).await;
     let (running, shutdown) = house.run().await;
     let delivery = house.receive(&["crm"]).await[0];
-    house.wake.notify_one();
+    house.wake.ring();
     crm.next().await;
     // The result is written down after the answer: once it is, the next attempt is planned.
     while house.delivery(delivery).await.state != DeliveryState::Pending {

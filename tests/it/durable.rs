@@ -23,6 +23,9 @@ const ROUNDS: u64 = 50;
 /// `CALLBOX_KILL_ACKNOWLEDGED` says otherwise.
 const ACKNOWLEDGED: u64 = 20;
 
+/// Kills after which a long run says how far it is.
+const TOLD_EVERY: u64 = 50;
+
 /// Connections that push at the same time.
 const CONNECTIONS: usize = 16;
 
@@ -52,6 +55,9 @@ async fn nothing_acknowledged_is_lost_or_altered_by_a_kill_at_any_moment() {
         slowest = slowest.max(clock.elapsed().saturating_sub(before));
         gone += lost_bodies(program.api, &pushed.acknowledged).await.len();
         everything.extend(pushed.acknowledged);
+        if kills % TOLD_EVERY == 0 {
+            eprintln!("{kills} kills, {} acknowledged, {gone} lost or altered", everything.len());
+        }
         if gone > 0 {
             break;
         }

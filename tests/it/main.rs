@@ -28,6 +28,7 @@ mod evidence;
 mod export;
 mod follow;
 mod hostile;
+mod joining;
 mod keys;
 mod messages;
 mod operate;

@@ -4,12 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use callbox::clock::{Clock, Time};
 use callbox::domain::delivery::{DeliveryState, Outcome};
 use callbox::domain::destination::Destination;
 use callbox::domain::lane::FailFast;
 use callbox::domain::retry::RetrySchedule;
 use callbox::store::Questions;
+use serde_json::Value;
 
+use crate::support::bodies::receipt;
+use crate::support::callbox::Callbox;
 use crate::support::house::{House, SECOND, destination, name_of};
 use crate::support::receiver::Receiver;
 
@@ -116,4 +120,48 @@ async fn a_destination_that_comes_back_to_a_long_backlog_is_not_trampled() {
     }
     assert_eq!(rounds[..6], [1, 2, 4, 8, 16, 16]);
     assert_eq!(most, CAP);
+}
+
+#[tokio::test]
+async fn when_something_is_tried_next_is_shown_before_it_comes() {
+    let crm = Receiver::start().await;
+    for _ in 0..10 {
+        crm.then(500);
+    }
+    let shop = "[sources.shop]\nvendor = \"wavecell\"\nauth = [{ type = \"none\" }]\n";
+    let configured = crm.configured("crm", "retry = [\"10m\", \"1h\"]");
+    let callbox = Callbox::start(&format!("{shop}{configured}")).await;
+    let standing = callbox.json("/v1/destinations/crm").await;
+    assert!(standing.get("next_attempt_at").is_none() && standing.get("quiet_until").is_none());
+    for number in 0..9 {
+        callbox.push("shop", receipt(&format!("m{number}"), "sent")).await.callback();
+    }
+    let now = callbox.clock.now().to_string();
+    let failed = |told: &Value| told["next_attempt_at"].as_str().is_some_and(|next| next > &*now);
+    let standing = callbox.until("/v1/destinations/crm", failed).await;
+    let time = |told: &Value, key: &str| told[key].as_str().unwrap().parse::<Time>().unwrap();
+    let (least, most) =
+        (callbox.clock.now().after(480 * SECOND), callbox.clock.now().after(720 * SECOND));
+    let next = time(&standing, "next_attempt_at");
+    assert!((least..=most).contains(&next) && standing.get("quiet_until").is_none(), "{standing}");
+    callbox.push("shop", receipt("tenth", "sent")).await.callback();
+    let open = |told: &Value| told["breaker"] == "open" && told["in_flight"] == 0;
+    let standing = callbox.until("/v1/destinations/crm", open).await;
+    let quiet = time(&standing, "quiet_until");
+    assert!((24 * SECOND..=36 * SECOND).contains(&quiet.since(callbox.clock.now())), "{standing}");
+    let metrics = callbox.ask("/metrics").await.text();
+    for line in [
+        "callbox_destination_breaker{destination=\"crm\",state=\"open\"} 1",
+        "callbox_destination_breaker{destination=\"crm\",state=\"closed\"} 0",
+        "callbox_destination_success_ratio{destination=\"crm\"} 0.0",
+        "callbox_destination_latency_seconds{destination=\"crm\",quantile=\"0.99\"} ",
+        "callbox_destination_next_attempt_seconds{destination=\"crm\"} ",
+    ] {
+        assert!(
+            metrics.lines().any(|found| found.starts_with(line)),
+            "{line} is not in\n{metrics}"
+        );
+    }
+    callbox.order("/v1/destinations/crm/pause").await;
+    assert!(callbox.json("/v1/destinations/crm").await.get("next_attempt_at").is_none());
 }

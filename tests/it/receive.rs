@@ -81,6 +81,33 @@ async fn answers_are_decided_in_the_contracts_order() {
 }
 
 #[tokio::test]
+async fn a_path_that_a_proxy_may_read_otherwise_leads_to_no_source() {
+    let callbox = Callbox::start(THREE).await;
+    let tricks = [
+        "/in/open/../guarded",
+        "/in/open/%2e%2E/guarded",
+        "/in/open/x/.%2e/../guarded",
+        "/in/open/..",
+        "/in/open/%00",
+        "/in/open%00",
+        "/in/open%2f",
+        "/in/%6fpen",
+        "/in//open",
+        "//in/open",
+        "/in/open;x=1",
+        "/in/OPEN",
+    ];
+    for target in tricks {
+        callbox.post(target, &[], "{}").await.problem(404, "not_found");
+    }
+    for target in
+        ["/in/open/a..b", "/in/open/100%25", "/in/open/x%2Fy", "/in/open/...", "/in/open/"]
+    {
+        assert_eq!(callbox.post(target, &[], "{}").await.status, 200, "{target}");
+    }
+}
+
+#[tokio::test]
 async fn a_callback_is_answered_with_its_own_id_and_its_events() {
     let callbox = Callbox::start(&open("wavecell")).await;
     let first = callbox.push("wavecell", receipt("m1", "delivered")).await;

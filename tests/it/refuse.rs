@@ -40,7 +40,7 @@ fn scribble(database: &Path, start: usize, length: usize) {
 /// What is done to a database, and what the refusal has to say of it.
 type Harm = (&'static str, fn(&Path), &'static str);
 
-const HARMS: [Harm; 11] = [
+const HARMS: [Harm; 17] = [
     ("a damaged header", |file| scribble(file, 0, 16), "is damaged"),
     ("damaged tables", |file| scribble(file, 100, 3_900), "is damaged"),
     ("a damaged page", |file| scribble(file, 20 * 4_096, 4_096), "is damaged"),
@@ -56,7 +56,24 @@ const HARMS: [Harm; 11] = [
         |file| fs::hard_link(file, file.with_extension("two")).unwrap(),
         "several names",
     ),
+    ("a folder", |file| folder(file, "db"), "callbox.db is a folder"),
+    ("a folder as its log", |file| folder(file, "db-wal"), "callbox.db-wal is a folder"),
+    ("a folder as its memory", |file| folder(file, "db-shm"), "callbox.db-shm is a folder"),
+    ("a folder as its lock", |file| folder(file, "lock"), "callbox.lock is a folder"),
+    ("a folder as its key", |file| folder(file, "key"), "callbox.key is a folder"),
+    (
+        "another file as its key",
+        |file| fs::write(file.with_extension("key"), "none").unwrap(),
+        "not a key: 64 hexadecimal digits were expected; restore it from the backup",
+    ),
 ];
+
+/// A folder in place of the file with this ending.
+fn folder(database: &Path, ending: &str) {
+    let path = database.with_extension(ending);
+    let _ = fs::remove_file(&path); // not all of them are there
+    fs::create_dir(path).unwrap();
+}
 
 fn halve(database: &Path) {
     let bytes = fs::read(database).unwrap();
@@ -74,6 +91,7 @@ async fn a_store_that_is_not_as_it_should_be_is_refused_and_left_as_it_is() {
     let place = filled().await;
     let database = place.database();
     let whole = fs::read(&database).unwrap();
+    let key = fs::read(database.with_extension("key")).unwrap();
     for (what, harm, expected) in HARMS {
         harm(&database);
         let before = fs::read(&database).ok();
@@ -84,15 +102,53 @@ async fn a_store_that_is_not_as_it_should_be_is_refused_and_left_as_it_is() {
         assert!(said.contains("callbox.db"), "{what}: {said}");
         assert!(output.stdout.is_empty(), "{what}: it had a banner");
         assert!(fs::read(&database).ok() == before, "{what}: the file was changed");
-        for ending in ["two", "db", "moved", "db-wal", "db-shm"] {
-            let _ = fs::remove_file(database.with_extension(ending));
+        for ending in ["two", "db", "moved", "db-wal", "db-shm", "lock", "key"] {
+            let path = database.with_extension(ending);
+            let _ = if path.is_dir() { fs::remove_dir(&path) } else { fs::remove_file(&path) };
         }
         fs::write(&database, &whole).unwrap();
+        fs::write(database.with_extension("key"), &key).unwrap();
     }
     // As it was, it is taken again.
     place.start();
     let amount = format!("{} kinds", HARMS.len());
     tell("Damaged, foreign, missing or linked database", &amount, "all refused, none changed");
+}
+
+#[tokio::test]
+async fn a_store_whose_log_is_gone_after_an_unclean_end_is_refused_until_somebody_says_otherwise() {
+    let place = Place::new("");
+    let mut program = place.start();
+    let body = receipt("m1", "delivered");
+    let answer = http::send(program.vendors, "POST", "/in/shop", &[], body.as_bytes()).await;
+    let acknowledged = answer.unwrap().callback();
+    program.kill();
+    let (log, aside) = (place.path().join("data/callbox.db-wal"), place.path().join("aside"));
+    fs::rename(&log, &aside).unwrap();
+    for _ in 0..2 {
+        let output = place.refusal();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("callbox.db-wal is missing, though"), "{said}");
+        assert!(!log.exists(), "the refusal made a log");
+    }
+    let copy = place.path().join("copy.db");
+    fs::copy(place.database(), &copy).unwrap();
+    // Put back, it has what was acknowledged.
+    fs::rename(&aside, &log).unwrap();
+    let mut program = place.start();
+    let path = format!("/v1/callbacks/{acknowledged}");
+    assert_eq!(http::send(program.api, "GET", &path, &[], b"").await.unwrap().status, 200);
+    program.terminate();
+    assert_eq!(program.wait().code(), Some(0));
+    assert!(!log.exists(), "a clean stop leaves no log");
+    drop(place.start());
+    // Where it is lost for good, an empty one says so.
+    fs::copy(&copy, place.database()).unwrap();
+    let _ = fs::remove_file(&log);
+    fs::write(&log, "").unwrap();
+    let program = place.start();
+    assert_eq!(http::send(program.api, "GET", &path, &[], b"").await.unwrap().status, 404);
 }
 
 #[tokio::test]

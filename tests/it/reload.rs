@@ -1,7 +1,10 @@
 //! Another configuration while everything runs: SIGHUP and `callbox reload`.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::support::bodies::receipt;
@@ -80,4 +83,28 @@ async fn a_wrong_configuration_changes_nothing_and_says_where_it_is_wrong() {
     .unwrap();
     let told = ask(&program, "POST", "/v1/reload").await.json();
     assert_eq!((&told["sources"], &told["needs_restart"]), (&json!(2), &json!(["server.listen"])));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_destination_that_is_taken_up_under_load_gets_past_and_present_without_a_gap() {
+    let arrived = Arc::<Mutex<BTreeSet<String>>>::default();
+    let book = Arc::clone(&arrived);
+    let crm = Receiver::judging(move |request| {
+        book.lock().insert(request.header("webhook-id").unwrap().to_owned());
+        200
+    })
+    .await;
+    let place = Place::new("");
+    let program = place.start();
+    let load = Load::start(program.vendors, 4);
+    until(&program, "/v1/sources", |page| page["data"][0]["received"].as_u64() > Some(200)).await;
+    let more = crm.configured("crm", "from = \"beginning\"\nmax_concurrency = 64");
+    fs::write(place.configuration(), format!("{}{more}", place.text())).unwrap();
+    program.hang_up();
+    let taken = |page: &Value| page["ended"]["succeeded"].as_u64() > Some(100);
+    until(&program, "/v1/destinations", |page| taken(&page["data"][0])).await;
+    let pushed = load.end().await;
+    let all = pushed.acknowledged.len();
+    until(&program, "/v1/destinations/crm", |crm| crm["ended"]["succeeded"] == all).await;
+    assert_eq!(arrived.lock().len(), all);
 }

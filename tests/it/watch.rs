@@ -1,5 +1,6 @@
-//! Watching: the metrics that Prometheus reads.
+//! Watching: the metrics that Prometheus reads, and the health that alerts go by.
 
+use crate::support::SECOND;
 use crate::support::bodies::receipt;
 use crate::support::callbox::Callbox;
 
@@ -35,5 +36,33 @@ async fn metrics_count_what_came_in_and_what_waits() {
         "# EOF",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_stalls_makes_health_red_until_it_moves_again_and_nobody_unready() {
+    let callbox = Callbox::start(SOURCES).await;
+    let health = async || {
+        let answer = callbox.ask("/health").await;
+        let told = answer.json();
+        let deliveries = told["components"]["deliveries"].clone();
+        assert_eq!(answer.status == 200, deliveries["ok"] == true, "{told:#}");
+        deliveries
+    };
+    assert_eq!(health().await["ok"], true);
+    // Its rest never ends, and nothing wakes it.
+    callbox.clock.set_numb(true);
+    let mut told = health().await;
+    while told["ok"] == true {
+        callbox.clock.advance(31 * SECOND);
+        told = health().await;
+    }
+    let reason = told["reason"].as_str().unwrap();
+    assert!(reason.starts_with("the delivery worker has not moved for"), "{reason}");
+    assert_eq!(callbox.ask("/readyz").await.status, 200);
+    assert_eq!(callbox.push("wavecell", receipt("1", "sent")).await.status, 200);
+    callbox.clock.set_numb(false);
+    while health().await["ok"] != true {
+        tokio::task::yield_now().await;
     }
 }

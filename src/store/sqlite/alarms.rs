@@ -74,21 +74,21 @@ fn append(connection: &Connection, event: &AlarmEvent, floors: &Floors) -> Resul
         .prepare_cached(
             "INSERT INTO event (sequence, uid, source, type, subject, time_ms, time_basis, received_ms, revised,
                                 folded_changed, duplicate_key, digest, data)
-             VALUES (max(coalesce((SELECT max(sequence) FROM event), 0), ?6) + 1, ?1, 'callbox', ?2, ?3, ?4, 'received', ?4, 0,
+             VALUES (?6, ?1, 'callbox', ?2, ?3, ?4, 'received', ?4, 0,
                      0, ?1, ?1, ?5)
              RETURNING sequence",
         )?
         .query_row(
-            params![id, event.kind.as_str(), event.subject, at, event.data, floors.event.number()],
+            params![id, event.kind.as_str(), event.subject, at, event.data, floors.event.next()],
             |row| row.get(0),
         )?;
     let mut insert = connection.prepare_cached(
         "INSERT INTO delivery (id, uid, event, destination, state, made_ms, due_ms, cause)
-         VALUES (max(coalesce((SELECT max(id) FROM delivery), 0), ?5) + 1, ?1, ?2, ?3, 'pending', ?4, ?4, 'schedule')",
+         VALUES (?5, ?1, ?2, ?3, 'pending', ?4, ?4, 'schedule')",
     )?;
     for (id, destination) in &event.deliveries {
-        let floor = floors.delivery.number();
-        insert.execute(params![id.to_bytes(), sequence, destination.as_str(), at, floor])?;
+        let number = floors.delivery.next();
+        insert.execute(params![id.to_bytes(), sequence, destination.as_str(), at, number])?;
     }
     Ok(())
 }

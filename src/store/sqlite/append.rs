@@ -1,5 +1,6 @@
 //! Keeping a callback: its row, its events, what they do to their messages, and who they are due to; one step.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,9 +9,9 @@ use sha2::{Digest, Sha256};
 
 use super::counts::Counting;
 use super::floors::Floors;
-use super::place::{Place, fold};
+use super::place::{First, Place, fold};
 use super::rows::basis_word;
-use super::{Patience, SqliteStore, drift, line, reread, tally};
+use super::{Patience, SqliteStore, drift, joining, line, reread, tally};
 use crate::clock::Time;
 use crate::domain::callback::{Callback, CallbackOutcome};
 use crate::domain::message::Message;
@@ -47,13 +48,18 @@ impl Intake for SqliteStore {
 struct Written {
     headers: String,
     body_sha256: [u8; 32],
+    firsts: Vec<Option<First>>,
 }
 
 impl Written {
     fn of(new: &NewCallback) -> Result<Self, StoreError> {
-        let headers = serde_json::to_string(&new.callback.head.headers);
-        let headers = headers.map_err(|error| StoreError::Failed(error.to_string()))?;
-        Ok(Self { headers, body_sha256: Sha256::digest(&new.callback.body).into() })
+        let failed = |error: serde_json::Error| StoreError::Failed(error.to_string());
+        let firsts = match &new.kept {
+            Kept::Events(events) => First::all(&new.callback, events).map_err(failed)?,
+            Kept::Quarantined(_) | Kept::Unauthentic(..) => Vec::new(),
+        };
+        let headers = serde_json::to_string(&new.callback.head.headers).map_err(failed)?;
+        Ok(Self { headers, body_sha256: Sha256::digest(&new.callback.body).into(), firsts })
     }
 }
 
@@ -82,7 +88,7 @@ fn append(
     let appended = match &new.kept {
         Kept::Events(events) => {
             let origin = Origin { callback, entered: callback.received_at, floors, counting };
-            append_events(connection, origin, events)?
+            append_events(connection, origin, events, &written.firsts)?
         }
         Kept::Quarantined(_) => nothing(CallbackOutcome::Quarantined),
         Kept::Unauthentic(..) => nothing(CallbackOutcome::Unauthentic),
@@ -91,10 +97,9 @@ fn append(
         Kept::Events(_) => None,
         Kept::Quarantined(reason) | Kept::Unauthentic(reason, _) => Some(reason.as_str()),
     };
-    insert_callback(connection, new, written, &appended, reason, floors.callback.number())?;
+    insert_callback(connection, new, written, &appended, reason, floors.callback.next())?;
     drift::write(connection, &callback.source, &new.drift)?;
-    tally::count(connection, callback, appended.outcome, reason)?;
-    counting.callback(callback.received_at, &callback.source, appended.outcome);
+    counting.callback(callback.received_at, &callback.source, appended.outcome, reason);
     if let Kept::Unauthentic(_, quota) = &new.kept {
         tally::keep_within(connection, callback, *quota)?;
     }
@@ -105,16 +110,17 @@ fn nothing(outcome: CallbackOutcome) -> Appended {
     Appended { outcome, events: Vec::new(), deliveries: 0 }
 }
 
-/// Keeps events with their deliveries; one that is known already is only noted as repeated.
+/// Keeps events with their deliveries; one that is known already is only noted as repeated. `firsts` goes beside them.
 pub(super) fn append_events(
     connection: &Connection,
     origin: Origin<'_>,
     events: &[NewEvent],
+    firsts: &[Option<First>],
 ) -> Result<Appended, Error> {
     let mut appended = nothing(CallbackOutcome::Events);
     let mut known = 0;
-    for event in events {
-        let place = Place::find(connection, origin.callback, event)?;
+    for (event, first) in events.iter().zip(firsts) {
+        let place = Place::find(connection, event, first.as_ref())?;
         if let Some((sequence, id)) = place.same {
             known += 1;
             appended.events.push(id);
@@ -130,7 +136,7 @@ pub(super) fn append_events(
                 ])?;
         } else {
             let (sequence, message) = insert_event(connection, origin, event, place, false)?;
-            insert_deliveries(connection, origin, sequence, message.as_ref(), event)?;
+            insert_deliveries(connection, origin, sequence, message.as_deref(), event)?;
             appended.events.push(event.id);
             appended.deliveries += event.deliveries.len();
         }
@@ -143,13 +149,13 @@ pub(super) fn append_events(
 
 /// Inserts an event and folds it into its message; its sequence and that message. It is a revision if it stands in for another
 /// one, or if another one has its key.
-pub(super) fn insert_event(
+pub(super) fn insert_event<'a>(
     connection: &Connection,
     origin: Origin<'_>,
     event: &NewEvent,
-    place: Place,
+    place: Place<'a>,
     replaces: bool,
-) -> Result<(i64, Option<Message>), Error> {
+) -> Result<(i64, Option<Cow<'a, Message>>), Error> {
     let Origin { callback, entered, floors, counting } = origin;
     let revised = replaces || place.shares_key;
     let folded = place
@@ -165,8 +171,7 @@ pub(super) fn insert_event(
             "INSERT INTO event (sequence, uid, callback_uid, message, source, type, subject, time_ms, time_basis,
                                 received_ms, revised, folded_state, folded_changed, duplicate_key, digest, data, extra,
                                 arrived_ms)
-             VALUES (max(coalesce((SELECT max(sequence) FROM event), 0), ?18) + 1,
-                     ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?16, ?10, ?11, ?12, ?13, ?14, ?15, nullif(?17, ?9))",
+             VALUES (?18, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?16, ?10, ?11, ?12, ?13, ?14, ?15, nullif(?17, ?9))",
         )?
         .execute(params![
             event.id.to_bytes(),
@@ -186,7 +191,7 @@ pub(super) fn insert_event(
             event.extra,
             revised,
             callback.received_at.as_millis(),
-            floors.event.number(),
+            floors.event.next(),
         ])?;
     counting.event(entered, &callback.source, draft.kind);
     Ok((connection.last_insert_rowid(), folded.map(|folded| folded.message)))
@@ -202,9 +207,13 @@ fn insert_deliveries(
 ) -> Result<(), Error> {
     let mut insert = connection.prepare_cached(
         "INSERT INTO delivery (id, uid, event, destination, state, made_ms, due_ms, cause)
-         VALUES (max(coalesce((SELECT max(id) FROM delivery), 0), ?5) + 1, ?1, ?2, ?3, 'pending', ?4, ?4, 'schedule')",
+         VALUES (?5, ?1, ?2, ?3, 'pending', ?4, ?4, 'schedule')",
     )?;
     for delivery in &event.deliveries {
+        // What is to come in order waits until its destination is through with the past, which takes it along.
+        if delivery.order.is_some() && joining::is_joining(connection, &delivery.destination)? {
+            continue;
+        }
         if line::queue_up(connection, origin, sequence, about, delivery)? {
             continue;
         }
@@ -213,7 +222,7 @@ fn insert_deliveries(
             sequence,
             delivery.destination.as_str(),
             origin.entered.as_millis(),
-            origin.floors.delivery.number(),
+            origin.floors.delivery.next(),
         ])?;
     }
     Ok(())
@@ -225,7 +234,7 @@ fn insert_callback(
     written: &Written,
     appended: &Appended,
     reason: Option<&str>,
-    floor: i64,
+    number: i64,
 ) -> Result<(), Error> {
     let callback = &new.callback;
     let head = &callback.head;
@@ -234,8 +243,7 @@ fn insert_callback(
         .prepare_cached(
             "INSERT INTO callback (id, uid, source, received_ms, outcome, reason, events, method, path, query,
                                    headers, remote, token_hash, body_sha256, body)
-             VALUES (max(coalesce((SELECT max(id) FROM callback), 0), ?15) + 1,
-                     ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+             VALUES (?15, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
             callback.id.to_bytes(),
@@ -252,7 +260,7 @@ fn insert_callback(
             new.token_hash,
             written.body_sha256,
             callback.body.as_ref(),
-            floor,
+            number,
         ])?;
     Ok(())
 }

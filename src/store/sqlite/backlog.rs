@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use rusqlite::{Connection, Error, OptionalExtension, params};
 
 use super::counts::Counting;
-use super::floors::Floors;
-use super::{Patience, SqliteStore, rows};
+use super::{Patience, SqliteStore, joining, rows};
 use crate::clock::Time;
 use crate::domain::backlog::StartFrom;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::name::Name;
-use crate::store::{Backlogs, ExpireStep, Expired, JoinStep, Joining, StoreError};
+use crate::store::{
+    Backlogs, ExpireStep, Expired, JoinStep, Joined, Joining, OrderedJoin, StoreError,
+};
 
 /// Deliveries that one step looks at.
 const ROWS_MAX: i64 = 500;
@@ -42,7 +43,7 @@ impl Backlogs for SqliteStore {
     }
 
     async fn joining(&self) -> Result<Vec<Joining>, StoreError> {
-        let sql = "SELECT name, place, last FROM destination WHERE place IS NOT NULL AND gone_ms IS NULL ORDER BY name";
+        let sql = "SELECT name, place, last, first_ms FROM destination WHERE place IS NOT NULL AND gone_ms IS NULL ORDER BY name";
         self.readers()?
             .read(move |connection| {
                 let mut statement = connection.prepare_cached(sql)?;
@@ -51,6 +52,7 @@ impl Backlogs for SqliteStore {
                         destination: rows::parsed(row, 0)?,
                         place: row.get(1)?,
                         last: row.get(2)?,
+                        since: Time::from_millis(row.get(3)?),
                     })
                 })?;
                 found.collect()
@@ -61,7 +63,14 @@ impl Backlogs for SqliteStore {
     async fn join(&self, step: JoinStep) -> Result<bool, StoreError> {
         let floors = Arc::clone(&self.floors);
         self.writer()?
-            .write(Patience::Full, move |connection| join(connection, &step, &floors))
+            .write(Patience::Full, move |connection| joining::beside(connection, &step, &floors))
+            .await
+    }
+
+    async fn join_in_order(&self, step: OrderedJoin) -> Result<Joined, StoreError> {
+        let floors = Arc::clone(&self.floors);
+        self.writer()?
+            .write(Patience::Full, move |connection| joining::in_order(connection, &step, &floors))
             .await
     }
 }
@@ -171,27 +180,4 @@ fn abandon(connection: &Connection, before: Time, counting: &Counting) -> Result
         )?
         .execute([&gone])?;
     Ok(0)
-}
-
-fn join(connection: &Connection, step: &JoinStep, floors: &Floors) -> Result<bool, Error> {
-    let moved = connection
-        .prepare_cached(
-            "UPDATE destination SET place = ?3, last = CASE WHEN ?3 IS NULL THEN NULL ELSE last END
-             WHERE name = ?1 AND place = ?2 AND gone_ms IS NULL",
-        )?
-        .execute(params![step.destination.as_str(), step.from, step.to])?;
-    if moved == 0 {
-        return Ok(false);
-    }
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO delivery (id, uid, event, destination, state, made_ms, due_ms, cause)
-         SELECT max(coalesce((SELECT max(id) FROM delivery), 0), ?5) + 1, ?1, sequence, ?3, 'pending', ?4, ?4, 'schedule' FROM event
-         WHERE sequence = ?2 AND NOT EXISTS (SELECT 1 FROM delivery WHERE event = ?2 AND destination = ?3)",
-    )?;
-    let now = step.now.as_millis();
-    for (id, sequence) in &step.deliveries {
-        let (destination, floor) = (step.destination.as_str(), floors.delivery.number());
-        insert.execute(params![id.to_bytes(), sequence, destination, now, floor])?;
-    }
-    Ok(true)
 }

@@ -8,7 +8,8 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 
 use super::log::Gate;
-use super::open::{OpenError, reader};
+use super::open::reader;
+use super::refusal::OpenError;
 use crate::clock::{Clock, Time};
 
 /// How long the start waits for the look at the pages, after a stop that was not a clean one.

@@ -1,4 +1,5 @@
-//! Counts by minute, hour and day: gathered in memory while a group of writes is done, and written down once with it.
+//! Counts by minute, hour and day, and tallies of what came in: gathered in memory while a group of writes is done, and written
+//! down once with it.
 //!
 //! Each thing is counted in its minute alone. Minutes that are old move into their hours, and old hours into their days: so what a
 //! count is made of stands in the table once, however it is asked for.
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rusqlite::{Connection, Error, params};
 
+use super::tally;
 use crate::clock::{Clock, Time};
 use crate::domain::callback::CallbackOutcome;
 use crate::domain::delivery::{DeliveryState, Outcome};
@@ -27,12 +29,14 @@ type Key = (i64, Counted, String, &'static str);
 pub(super) struct Counting {
     clock: Arc<dyn Clock>,
     counted: Mutex<BTreeMap<Key, i64>>,
+    /// What came in, and when the last of it did.
+    received: Mutex<BTreeMap<tally::Kind, (i64, Time)>>,
 }
 
 impl Counting {
     /// Nothing is counted yet.
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, counted: Mutex::default() }
+        Self { clock, counted: Mutex::default(), received: Mutex::default() }
     }
 
     /// One more, for what will be undone.
@@ -40,9 +44,19 @@ impl Counting {
         Self::new(Arc::clone(&self.clock))
     }
 
-    /// A callback, by what became of it.
-    pub(super) fn callback(&self, at: Time, source: &Name, outcome: CallbackOutcome) {
+    /// A callback, by what became of it, and why.
+    pub(super) fn callback(
+        &self,
+        at: Time,
+        source: &Name,
+        outcome: CallbackOutcome,
+        reason: Option<&str>,
+    ) {
         self.count(at, Counted::Callbacks, source.as_str(), outcome.as_str());
+        let mut received = self.received.lock();
+        let (number, last) =
+            received.entry(tally::kind(source, outcome, reason)).or_insert((0, at));
+        (*number, *last) = (*number + 1, at.max(*last));
     }
 
     /// An event, by its type.
@@ -68,16 +82,16 @@ impl Counting {
     /// Forgets what was counted: it was undone.
     pub(super) fn forget(&self) {
         self.counted.lock().clear();
+        self.received.lock().clear();
     }
 
     /// Writes down what was counted, in the transaction that is under way.
     pub(super) fn write(&self, connection: &Connection) -> Result<(), Error> {
-        let mut counted = self.counted.lock();
-        if counted.is_empty() {
-            return Ok(());
-        }
-        for ((start, what, name, word), number) in std::mem::take(&mut *counted) {
+        for ((start, what, name, word), number) in std::mem::take(&mut *self.counted.lock()) {
             add(connection, Bucket::Minute, start, (what.as_str(), name.as_str(), word), number)?;
+        }
+        for (kind, (number, last)) in std::mem::take(&mut *self.received.lock()) {
+            tally::add(connection, &kind, number, last)?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
 
-use super::open::OpenError;
+use super::refusal::OpenError;
 use crate::clock::Clock;
 
 /// Syncs that are timed, of 4 KiB each.

@@ -1,13 +1,13 @@
 //! Numbers that are never used twice, though the row that had the highest one may be gone.
 //!
-//! SQLite could see to that, by a table of counters that it brings up to date at every insert. Here the highest row tells the next
-//! number, and only who removes that very row writes down what it was.
+//! SQLite could see to that, by a table of counters that it brings up to date at every insert. Here the last number is in memory, and
+//! found again at the start by the highest row; only who removes that very row writes down what it was.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use rusqlite::{Connection, Error, params};
 
-/// The highest numbers of rows that were removed while they were the highest; 0 for none.
+/// The last numbers that were given, by the one thread that writes. One that is given in a step which is then undone is left out.
 #[derive(Debug, Default)]
 pub(super) struct Floors {
     /// Of callbacks.
@@ -18,14 +18,14 @@ pub(super) struct Floors {
     pub(super) delivery: Floor,
 }
 
-/// One table's highest number that was removed.
+/// One table's last number.
 #[derive(Debug, Default)]
 pub(super) struct Floor(AtomicI64);
 
 impl Floor {
-    /// The number.
-    pub(super) fn number(&self) -> i64 {
-        self.0.load(Ordering::Relaxed)
+    /// A new number.
+    pub(super) fn next(&self) -> i64 {
+        self.0.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     fn raise(&self, number: i64) {
@@ -56,9 +56,12 @@ impl Tops {
 }
 
 impl Floors {
-    /// As they stand in the file.
+    /// As the file tells.
     pub(super) fn load(connection: &Connection) -> Result<Self, Error> {
-        let floors = Self::default();
+        let (floors, tops) = (Self::default(), Tops::of(connection)?);
+        floors.callback.raise(tops.callback);
+        floors.event.raise(tops.event);
+        floors.delivery.raise(tops.delivery);
         let mut all = connection.prepare("SELECT name, number FROM floor")?;
         let mut rows = all.query([])?;
         while let Some(row) = rows.next()? {
@@ -73,18 +76,16 @@ impl Floors {
         Ok(floors)
     }
 
-    /// After rows were removed: writes down the highest numbers that there were, where they are gone. That a floor is raised by a
-    /// step which is then undone does no harm: a number is left out.
-    pub(super) fn hold(&self, connection: &Connection, before: Tops) -> Result<(), Error> {
+    /// After rows were removed: writes down the highest numbers that there were, where they are gone.
+    pub(super) fn hold(connection: &Connection, before: Tops) -> Result<(), Error> {
         let after = Tops::of(connection)?;
         let tables = [
-            ("callback", &self.callback, before.callback, after.callback),
-            ("event", &self.event, before.event, after.event),
-            ("delivery", &self.delivery, before.delivery, after.delivery),
+            ("callback", before.callback, after.callback),
+            ("event", before.event, after.event),
+            ("delivery", before.delivery, after.delivery),
         ];
-        for (name, floor, before, after) in tables {
+        for (name, before, after) in tables {
             if after < before {
-                floor.raise(before);
                 connection
                     .prepare_cached(
                         "INSERT INTO floor (name, number) VALUES (?1, ?2)

@@ -7,8 +7,11 @@
 use rusqlite::{Connection, Error, params};
 
 use super::append::Origin;
+use crate::clock::Time;
+use crate::domain::id::DeliveryId;
 use crate::domain::message::Message;
 use crate::domain::name::Name;
+use crate::domain::order::LineKey;
 use crate::store::NewDelivery;
 
 /// When a delivery is due that stands behind another one; the triggers have it as a number.
@@ -25,24 +28,52 @@ pub(super) fn queue_up(
 ) -> Result<bool, Error> {
     let line = delivery.order.zip(about).and_then(|(order, message)| order.line(message));
     let Some(line) = line else { return Ok(false) };
+    let standing = Standing {
+        id: delivery.id,
+        sequence,
+        destination: &delivery.destination,
+        made: origin.entered,
+        number: origin.floors.delivery.next(),
+    };
+    insert(connection, &standing, Some(line))?;
+    Ok(true)
+}
+
+/// A delivery that is made.
+pub(super) struct Standing<'a> {
+    pub(super) id: DeliveryId,
+    /// The event's sequence.
+    pub(super) sequence: i64,
+    pub(super) destination: &'a Name,
+    pub(super) made: Time,
+    /// The number of its row.
+    pub(super) number: i64,
+}
+
+/// Makes a delivery, at the end of its line if it stands in one.
+pub(super) fn insert(
+    connection: &Connection,
+    standing: &Standing<'_>,
+    line: Option<LineKey>,
+) -> Result<(), Error> {
     connection
         .prepare_cached(
             "INSERT INTO delivery (id, uid, event, destination, state, made_ms, due_ms, cause, order_key)
-             VALUES (max(coalesce((SELECT max(id) FROM delivery), 0), ?7) + 1, ?1, ?2, ?3, 'pending', ?4,
+             VALUES (?7, ?1, ?2, ?3, 'pending', ?4,
                      CASE WHEN EXISTS (SELECT 1 FROM delivery WHERE destination = ?3 AND order_key = ?5)
                           THEN ?6 ELSE ?4 END,
                      'schedule', ?5)",
         )?
         .execute(params![
-            delivery.id.to_bytes(),
-            sequence,
-            delivery.destination.as_str(),
-            origin.entered.as_millis(),
+            standing.id.to_bytes(),
+            standing.sequence,
+            standing.destination.as_str(),
+            standing.made.as_millis(),
             line,
             NOT_ITS_TURN,
-            origin.floors.delivery.number(),
-        ])?;
-    Ok(true)
+            standing.number,
+        ])
+        .map(|_| ())
 }
 
 /// Takes an exhausted delivery out of its line, if it is in one: the next goes on.

@@ -9,16 +9,19 @@ mod consumers;
 mod counts;
 mod deliver;
 mod drift;
+mod files;
 mod filesystem;
 mod floors;
 mod index;
 mod inspect;
+mod joining;
 mod line;
 mod log;
 mod open;
 mod place;
 mod read;
 mod readers;
+mod refusal;
 mod replays;
 mod reread;
 mod retention;
@@ -44,8 +47,8 @@ use counts::Counting;
 use floors::Floors;
 pub use inspect::{Inspection, inspect};
 use log::Gate;
-pub use open::OpenError;
 use readers::Readers;
+pub use refusal::OpenError;
 use space::Space;
 pub use space::{AskRoom, DiskRoom};
 use trouble::GivenUp;
@@ -96,7 +99,7 @@ impl SqliteStore {
         let opened = open::open(path, clock, random)?;
         let floors = Arc::new(Floors::load(&opened.writer)?);
         check::clock(&opened.writer, clock.now())?;
-        let start = |source| OpenError::File { path: path.to_owned(), source };
+        let start = |error| OpenError::File { path: path.to_owned(), error };
         let gate = Arc::<Gate>::default();
         let (readers, mut threads) = Readers::start(path, clock, &gate)?;
         let space = Arc::new(Space::new(path, least, ask));
@@ -201,8 +204,7 @@ impl Upkeep for SqliteStore {
     }
 
     async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError> {
-        let floors = Arc::clone(&self.floors);
-        let step = move |connection: &Connection| retention::prune(connection, &prune, &floors);
+        let step = move |connection: &Connection| retention::prune(connection, &prune);
         self.writer()?.write(Patience::Full, step).await
     }
 

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, OpenFlags};
 
 use super::check::{self, Look};
-use super::schema;
+use super::refusal::OpenError;
+use super::{files, schema};
 use crate::clock::Clock;
 use crate::random::Random;
 
@@ -22,97 +23,6 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Prepared statements kept by a connection.
 const STATEMENTS: usize = 64;
-
-/// Why the store could not be opened. Each says what, where and what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another process has it.
-    #[error("{0} is in use by another callbox: stop that one, or set another [store] path")]
-    InUse(PathBuf),
-    /// The directory could not be made, or a file beside the database not be read.
-    #[error("{path}: {source}")]
-    File {
-        /// Which file.
-        path: PathBuf,
-        /// What happened.
-        #[source]
-        source: io::Error,
-    },
-    /// There was a database once, and it is gone.
-    #[error(
-        "{database} is missing or empty, but {marker} shows that there was data: restore the database from a backup, \
-         or remove {marker} to start with nothing"
-    )]
-    Lost {
-        /// The database.
-        database: PathBuf,
-        /// What shows it.
-        marker: PathBuf,
-    },
-    /// The file is not ours.
-    #[error("{0} is a database, but not one of callbox's: set another [store] path")]
-    Foreign(PathBuf),
-    /// The file is damaged.
-    #[error("{path} is damaged ({found}): stop, copy the file away, and restore a backup")]
-    Damaged {
-        /// The database.
-        path: PathBuf,
-        /// What was found.
-        found: String,
-    },
-    /// A link instead of a file.
-    #[error(
-        "{0} is a link, or has several names: SQLite's log would stand beside only one of them; use the file itself"
-    )]
-    Linked(PathBuf),
-    /// A file system that can't keep the promise.
-    #[error("{path} is on {kind}, where locks and syncs can't be trusted: use a local disk")]
-    Network {
-        /// The directory.
-        path: PathBuf,
-        /// The kind of file system.
-        kind: &'static str,
-    },
-    /// A newer release wrote it.
-    #[error(
-        "{path} is of a newer callbox (its version is {found}, this one knows {known}): start that release"
-    )]
-    Newer {
-        /// The database.
-        path: PathBuf,
-        /// The file's version.
-        found: i64,
-        /// Ours.
-        known: usize,
-    },
-    /// The linked SQLite can't be trusted.
-    #[error("SQLite {0} has a bug that can lose commits; callbox needs 3.51.3 or later")]
-    OldSqlite(&'static str),
-    /// A setting did not take.
-    #[error("SQLite did not take `{setting}`: it reads {found}")]
-    Setting {
-        /// The setting.
-        setting: &'static str,
-        /// What it reads.
-        found: String,
-    },
-    /// SQLite said no.
-    #[error("SQLite: {0}")]
-    Sqlite(#[from] rusqlite::Error),
-}
-
-impl OpenError {
-    /// The same, told as what it is if SQLite met what can't be in a sound file.
-    pub(super) fn seen_at(self, path: &Path) -> Self {
-        if let Self::Sqlite(error) = &self
-            && let Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) =
-                error.sqlite_error_code()
-        {
-            return Self::Damaged { path: path.to_owned(), found: error.to_string() };
-        }
-        self
-    }
-}
 
 /// What belongs to one open store besides its connections.
 pub(super) struct Opened {
@@ -140,9 +50,13 @@ pub(super) fn open(
     let directory = directory_of(path);
     make(directory)?;
     super::filesystem::check(directory)?;
-    let lock = lock(&beside(path, "lock"), path)?;
+    let (lock_path, key_path) = (beside(path, "lock"), beside(path, "key"));
+    files::ordinary(path, &[&lock_path, &key_path])?;
+    let lock = lock(&lock_path, path)?;
     let existed = check_file(path)?;
-    let key_path = beside(path, "key");
+    if existed {
+        files::has_its_log(path)?;
+    }
     if !existed && key_path.exists() {
         return Err(OpenError::Lost { database: path.to_owned(), marker: key_path });
     }
@@ -151,6 +65,8 @@ pub(super) fn open(
     // The key comes after the tables: it is what shows, at a later start, that there was data.
     let key = key(&key_path, directory, random)?;
     set_meta(&connection, "stopped", "not yet")?;
+    // In the database itself: then the next start sees by it that there has to be a log.
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     Ok(Opened { writer: connection, key, lock, unclean, look: seen })
 }
 
@@ -178,14 +94,11 @@ fn sound_writer(
     clock: &Arc<dyn Clock>,
 ) -> Result<(Connection, Look, bool), OpenError> {
     let mut writer = writer(path, existed)?;
-    // Until all is known to be well, not even the log is folded in: a file that is refused is left as it is.
-    writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     // What can't be read is looked at as closely as what was not closed.
     let stopped = meta(&writer, "stopped");
     let unclean = existed && !stopped.is_ok_and(|word| word.as_deref() == Some("cleanly"));
     let look = if existed { check::look(&mut writer, path, unclean, clock)? } else { Look::Whole };
     schema::migrate(&mut writer, path)?;
-    writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     if unclean {
         // After a failed sync the log may be readable and yet not be on the disk: nothing is written behind such a part of it.
         writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
@@ -199,6 +112,8 @@ pub(super) fn writer(path: &Path, existed: bool) -> Result<Connection, OpenError
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
+    // Only a clean stop folds the log in and takes it away: a file that is refused is left as it is, and a log that is gone is told.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     if existed && !is_unfinished(&connection, path)? {
@@ -377,7 +292,7 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
 }
 
 fn at(path: &Path) -> impl Fn(io::Error) -> OpenError + '_ {
-    move |source| OpenError::File { path: path.to_owned(), source }
+    move |error| OpenError::File { path: path.to_owned(), error }
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ impl Readers {
             let thread = std::thread::Builder::new()
                 .name(format!("callbox-reader-{number}"))
                 .spawn(move || run(connection, &queue, &clock, &gate))
-                .map_err(|source| super::OpenError::File { path: path.to_owned(), source })?;
+                .map_err(|error| super::OpenError::File { path: path.to_owned(), error })?;
             threads.push(thread);
         }
         Ok((Self { questions }, threads))

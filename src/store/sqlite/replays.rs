@@ -174,12 +174,12 @@ fn hand(connection: &Connection, step: &HandStep, floors: &Floors) -> Result<boo
     let Some(replay) = replay else { return Ok(false) };
     let mut insert = connection.prepare_cached(
         "INSERT INTO delivery (id, uid, event, destination, state, made_ms, due_ms, cause, replay)
-         SELECT max(coalesce((SELECT max(id) FROM delivery), 0), ?5) + 1, ?1, sequence, ?3, 'pending', ?4, ?4, 'replay', ?6
+         SELECT ?5, ?1, sequence, ?3, 'pending', ?4, ?4, 'replay', ?6
          FROM event
          WHERE sequence = ?2
            AND (?7 OR EXISTS (SELECT 1 FROM delivery WHERE event = ?2 AND destination = ?3 AND replay IS NULL))",
     )?;
-    let (now, floor, anyway) = (step.now.as_millis(), floors.delivery.number(), !step.as_before);
+    let (now, anyway) = (step.now.as_millis(), !step.as_before);
     let mut made = 0;
     for (sequence, to) in &step.events {
         for (id, destination) in to {
@@ -189,7 +189,7 @@ fn hand(connection: &Connection, step: &HandStep, floors: &Floors) -> Result<boo
                 sequence,
                 name,
                 now,
-                floor,
+                floors.delivery.next(),
                 replay,
                 anyway
             ])?;

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Error, OptionalExtension, Row, params};
 use super::append::{Origin, append_events, insert_event};
 use super::counts::Counting;
 use super::floors::Floors;
-use super::place::{Place, write_message};
+use super::place::{First, Place, write_message};
 use super::rows::{self, EVENT_COLUMNS};
 use super::{drift, tally};
 use crate::domain::callback::CallbackOutcome;
@@ -82,6 +82,11 @@ fn was(row: &Row<'_>) -> Result<Was, Error> {
     })
 }
 
+fn firsts(reading: &NewReading, events: &[NewEvent]) -> Result<Vec<Option<First>>, Error> {
+    First::all(&reading.callback, events)
+        .map_err(|error| Error::ToSqlConversionFailure(Box::new(error)))
+}
+
 fn unchanged(outcome: CallbackOutcome, was: &Was, reason: Option<&String>) -> Reread {
     Reread {
         was: was.outcome,
@@ -103,7 +108,8 @@ fn release(
     was: &Was,
     events: &[NewEvent],
 ) -> Result<Reread, Error> {
-    let appended = append_events(connection, origin, events)?;
+    let firsts = firsts(reading, events)?;
+    let appended = append_events(connection, origin, events, &firsts)?;
     drift::write(connection, &reading.callback.source, &reading.drift)?;
     settle(connection, reading, was, appended.outcome, None, &appended.events)?;
     let fresh = events.iter().filter(|event| appended.events.contains(&event.id));
@@ -174,8 +180,9 @@ fn revise(
     let today: Vec<Mark> =
         events.iter().map(|event| Mark { key: event.key, digest: event.digest }).collect();
     let (mut ids, mut new, mut revised) = (Vec::new(), Vec::new(), Vec::new());
-    for (fate, event) in compare(&marks, &today).into_iter().zip(events) {
-        let place = Place::find(connection, &reading.callback, event)?;
+    let firsts = firsts(reading, events)?;
+    for ((fate, event), first) in compare(&marks, &today).into_iter().zip(events).zip(&firsts) {
+        let place = Place::find(connection, event, first.as_ref())?;
         let earlier = match fate {
             Fate::Same(place) | Fate::Replaces(place) => earlier.get(place),
             Fate::New => None,
@@ -241,7 +248,7 @@ fn replace(
     origin: Origin<'_>,
     earlier: &Standing,
     event: &NewEvent,
-    place: Place,
+    place: Place<'_>,
 ) -> Result<EventId, Error> {
     let before = earlier.message.map(|row| state(connection, row)).transpose()?.flatten();
     let known = place.same;
@@ -297,7 +304,7 @@ fn refold(connection: &Connection, row: i64) -> Result<(), Error> {
         let draft = Draft { kind, subject, when, duplicate_key: String::new(), data };
         message.fold(&draft, received_at);
     }
-    write_message(connection, Some(row), &message).map(|_| ())
+    write_message(connection, row, &message)
 }
 
 fn by_id(connection: &Connection, id: EventId) -> Result<Event, Error> {

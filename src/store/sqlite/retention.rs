@@ -24,11 +24,7 @@ const FREE_SHARE: i64 = 10;
 const INDEXED: &str = "outcome <> 'events'";
 
 /// Removes what is too old, up to a step's bounds.
-pub(super) fn prune(
-    connection: &Connection,
-    prune: &Prune,
-    floors: &Floors,
-) -> Result<Pruned, Error> {
+pub(super) fn prune(connection: &Connection, prune: &Prune) -> Result<Pruned, Error> {
     let Prune { before, after, .. } = *prune;
     let tops = Tops::of(connection)?;
     let pruned = match prune.kind {
@@ -38,7 +34,7 @@ pub(super) fn prune(
         Kind::Quarantined => set_aside(connection, CallbackOutcome::Quarantined, before),
         Kind::Unauthentic => set_aside(connection, CallbackOutcome::Unauthentic, before),
     }?;
-    floors.hold(connection, tops)?;
+    Floors::hold(connection, tops)?;
     Ok(pruned)
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::open::OpenError;
+use super::refusal::OpenError;
 use super::steps;
 
 /// `application_id` of our files: "cbox" in ASCII.

@@ -2,24 +2,33 @@
 
 use rusqlite::{Connection, Error, OptionalExtension, params};
 
+use crate::clock::Time;
 use crate::domain::callback::{Callback, CallbackOutcome};
 use crate::domain::name::Name;
 use crate::domain::source::Quota;
 
-/// Counts a callback, so that nobody has to count rows.
-pub(super) fn count(
-    connection: &Connection,
-    callback: &Callback,
-    outcome: CallbackOutcome,
-    reason: Option<&str>,
-) -> Result<(), Error> {
+/// What came in of one source with one outcome, and for what is not authentic with one reason.
+pub(super) type Kind = (String, CallbackOutcome, String);
+
+/// What a callback is tallied as.
+pub(super) fn kind(source: &Name, outcome: CallbackOutcome, reason: Option<&str>) -> Kind {
     let reason = reason.filter(|_| outcome == CallbackOutcome::Unauthentic).unwrap_or_default();
+    (source.as_str().to_owned(), outcome, reason.to_owned())
+}
+
+/// Counts callbacks of a kind, the last of which came at `last`, so that nobody has to count rows.
+pub(super) fn add(
+    connection: &Connection,
+    (source, outcome, reason): &Kind,
+    number: i64,
+    last: Time,
+) -> Result<(), Error> {
     connection
         .prepare_cached(
-            "INSERT INTO received (source, outcome, reason, number, last_ms) VALUES (?1, ?2, ?3, 1, ?4)
-             ON CONFLICT DO UPDATE SET number = number + 1, last_ms = max(last_ms, excluded.last_ms)",
+            "INSERT INTO received (source, outcome, reason, number, last_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT DO UPDATE SET number = number + excluded.number, last_ms = max(last_ms, excluded.last_ms)",
         )?
-        .execute(params![callback.source.as_str(), outcome.as_str(), reason, callback.received_at.as_millis()])
+        .execute(params![source, outcome.as_str(), reason, number, last.as_millis()])
         .map(|_| ())
 }
 
@@ -85,7 +94,7 @@ pub(super) fn move_to(
     connection
         .prepare_cached("DELETE FROM received WHERE source = ?1 AND number <= 0")?
         .execute([source])?;
-    count(connection, callback, outcome, None)?;
+    add(connection, &kind(&callback.source, outcome, None), 1, callback.received_at)?;
     // When something last came in must not fall back because a row went.
     connection
         .prepare_cached("UPDATE received SET last_ms = max(last_ms, ?3) WHERE source = ?1 AND outcome = ?2 AND reason = ''")?

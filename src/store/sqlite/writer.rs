@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use tokio::sync::{mpsc, oneshot};
 
 use super::counts::Counting;
@@ -319,6 +320,7 @@ impl Thread {
         self.house.gate.end();
         let stopped = set_meta(&self.connection, "stopped", "cleanly").and_then(|()| {
             self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+            self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
             self.connection.close().map_err(|(_, error)| error)
         });
         if let Err(error) = stopped {

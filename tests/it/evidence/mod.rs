@@ -2,9 +2,12 @@
 
 mod disk;
 mod full_disk;
+mod harm;
+mod idle;
 mod io_errors;
 mod power;
 mod slow;
+mod start_errors;
 mod trace;
 
 use std::io::Write;

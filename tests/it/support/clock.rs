@@ -15,18 +15,29 @@ const BEGIN: &str = "2026-08-12T09:15:57.000Z";
 #[derive(Debug)]
 pub(crate) struct ManualClock {
     elapsed: watch::Sender<Duration>,
+    /// Whether whoever sleeps goes on sleeping, however much time passes.
+    numb: watch::Sender<bool>,
     /// How far the wall clock was put forward, in seconds.
     ahead: AtomicI64,
 }
 
 impl ManualClock {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { elapsed: watch::Sender::new(Duration::ZERO), ahead: AtomicI64::new(0) })
+        Arc::new(Self {
+            elapsed: watch::Sender::new(Duration::ZERO),
+            numb: watch::Sender::new(false),
+            ahead: AtomicI64::new(0),
+        })
     }
 
     /// Lets time pass; everybody who waited long enough wakes up.
     pub(crate) fn advance(&self, duration: Duration) {
         self.elapsed.send_modify(|elapsed| *elapsed += duration);
+    }
+
+    /// Lets nobody wake up by time any more, or again.
+    pub(crate) fn set_numb(&self, numb: bool) {
+        self.numb.send_replace(numb);
     }
 
     /// Puts the wall clock forward by so many seconds, or back; no time passes.
@@ -51,5 +62,6 @@ impl Clock for ManualClock {
         let moment = *elapsed.borrow_and_update() + duration;
         // The sender lives as long as `self`, so this can't end early.
         let _ = elapsed.wait_for(|elapsed| *elapsed >= moment).await;
+        let _ = self.numb.subscribe().wait_for(|numb| !numb).await;
     }
 }

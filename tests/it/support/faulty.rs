@@ -22,9 +22,9 @@ use callbox::domain::stats::{Counts, StatsFilter};
 use callbox::store::sqlite::SqliteStore;
 use callbox::store::{
     AlarmEvent, Alarms, Appended, Backlog, Backlogs, CallbackRecord, Claimed, Consumers, Counted,
-    ExpireStep, Expired, Extent, HandStep, Indexed, Intake, JoinStep, Joining, Keeping, Moved,
-    NewCallback, NewReading, Outbox, Prune, Pruned, Questions, Recorded, Replays, Reread,
-    SourceCounts, Start, StoreError, StoredCallback, Story, Upkeep,
+    ExpireStep, Expired, Extent, HandStep, Indexed, Intake, JoinStep, Joined, Joining, Keeping,
+    Moved, NewCallback, NewReading, OrderedJoin, Outbox, Prune, Pruned, Questions, Recorded,
+    Replays, Reread, SourceCounts, Start, StoreError, StoredCallback, Story, Upkeep,
 };
 
 /// The real store, until it is told to fail.
@@ -146,6 +146,10 @@ impl Backlogs for FaultyStore {
 
     async fn joining(&self) -> Result<Vec<Joining>, StoreError> {
         self.inner.joining().await
+    }
+
+    async fn join_in_order(&self, step: OrderedJoin) -> Result<Joined, StoreError> {
+        self.inner.join_in_order(step).await
     }
 
     async fn join(&self, step: JoinStep) -> Result<bool, StoreError> {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use callbox::clock::Clock;
 use callbox::delivery::{DeliveryWorker, Destinations};
 use callbox::domain::backlog::{BacklogBounds, StartFrom};
+use callbox::domain::bell::Bell;
 use callbox::domain::callback::{Callback, Head};
 use callbox::domain::delivery::{Delivery, Outcome};
 use callbox::domain::destination::{Destination, Format, Tls};
@@ -23,7 +24,6 @@ use callbox::store::sqlite::{OpenError, SqliteStore};
 use callbox::store::{
     Intake, Kept, NewCallback, NewDelivery, NewEvent, Outbox, Questions, Store, Upkeep,
 };
-use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -43,7 +43,7 @@ pub(crate) struct House {
     directory: tempfile::TempDir,
     pub(crate) clock: Arc<ManualClock>,
     ids: IdMaker,
-    pub(crate) wake: Arc<Notify>,
+    pub(crate) wake: Arc<Bell>,
     configured: Vec<Destination>,
     pub(crate) store: Arc<FaultyStore>,
     pub(crate) destinations: Arc<Destinations>,
@@ -54,7 +54,7 @@ impl House {
     pub(crate) async fn start(configured: Vec<Destination>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = ManualClock::new();
-        let wake = Arc::new(Notify::new());
+        let wake = Arc::new(Bell::default());
         let store = open(directory.path(), &clock);
         let (destinations, worker) = work(&configured, &store, &clock, &wake).await;
         let ids = IdMaker::new(Random::from_seed(1));
@@ -174,7 +174,7 @@ async fn work(
     configured: &[Destination],
     store: &Arc<FaultyStore>,
     clock: &Arc<ManualClock>,
-    wake: &Arc<Notify>,
+    wake: &Arc<Bell>,
 ) -> (Arc<Destinations>, DeliveryWorker) {
     let store: Arc<dyn Store> = Arc::<FaultyStore>::clone(store);
     let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(clock);

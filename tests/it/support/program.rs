@@ -75,16 +75,30 @@ impl Place {
 
     /// Starts the program under `strace` with these arguments, which writes what it sees into the file `trace`.
     pub(crate) fn start_traced(&self, trace: &Path, arguments: &[&str]) -> Program {
+        let mut command = self.traced(trace, arguments);
+        Program::of(command.stderr(Stdio::inherit())).that_is_traced()
+    }
+
+    /// The same where it may refuse: then what it said and how it ended.
+    pub(crate) fn try_traced(&self, trace: &Path, arguments: &[&str]) -> Result<Program, Output> {
+        let said = self.path().join("said");
+        let log = std::fs::File::create(&said).unwrap();
+        let mut command = self.traced(trace, arguments);
+        let child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let started = Program::with(child).map_err(|mut child| Output {
+            status: child.wait().unwrap(),
+            stdout: Vec::new(),
+            stderr: std::fs::read(said).unwrap(),
+        });
+        started.map(Program::that_is_traced)
+    }
+
+    fn traced(&self, trace: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new("strace");
         let program = self.command("off");
         command.args(arguments).arg("-o").arg(trace);
         command.arg(program.get_program()).args(program.get_args());
-        let mut started = Program::of(command.stderr(Stdio::inherit()));
-        let outer = started.child.id();
-        let children = std::fs::read_to_string(format!("/proc/{outer}/task/{outer}/children"));
-        let inner: i32 = children.unwrap().trim().parse().unwrap();
-        started.traced = Pid::from_raw(inner);
-        started
+        command
     }
 
     /// Runs another command of the program, with this place's configuration, to its end.
@@ -118,15 +132,30 @@ pub(crate) struct Program {
 
 impl Program {
     fn of(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let child = command.stdout(Stdio::piped()).spawn().unwrap();
+        Self::with(child).unwrap_or_else(|_| unreachable!("the program did not start"))
+    }
+
+    /// The program once it listens, or the child that does not.
+    fn with(mut child: Child) -> Result<Self, Child> {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut address = |label: &str| -> SocketAddr {
-            let line = lines.find_map(|line| line.ok().filter(|line| line.contains(label)));
-            let line = line.unwrap_or_else(|| unreachable!("the program did not start"));
-            line.rsplit_once("http://").unwrap().1.parse().unwrap()
+        let mut address = |label: &str| -> Option<SocketAddr> {
+            let line = lines.find_map(|line| line.ok().filter(|line| line.contains(label)))?;
+            Some(line.rsplit_once("http://").unwrap().1.parse().unwrap())
         };
-        let (vendors, api) = (address("vendors push to"), address("ask at"));
-        Self { child, traced: None, vendors, api }
+        let (Some(vendors), Some(api)) = (address("vendors push to"), address("ask at")) else {
+            return Err(child);
+        };
+        Ok(Self { child, traced: None, vendors, api })
+    }
+
+    /// The same if the child is what traces it.
+    fn that_is_traced(mut self) -> Self {
+        let outer = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{outer}/task/{outer}/children"));
+        let inner: i32 = children.unwrap().trim().parse().unwrap();
+        self.traced = Pid::from_raw(inner);
+        self
     }
 
     /// Asks it to stop.
