@@ -1,5 +1,6 @@
 //! The only place that knows who needs whom: a configuration becomes a running callbox.
 
+mod pulse;
 mod reload;
 mod upkeep;
 
@@ -7,19 +8,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+pub use self::pulse::Pulse;
 pub use self::reload::{NotReloaded, Reloading};
 use self::upkeep::{Upkeep, all_ended};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, StoreSettings};
+use crate::config::{Config, Inherited, StoreSettings};
 use crate::delivery::{DeliveryWorker, Destinations, Replaying, Tending, Watch};
 use crate::domain::bell::Bell;
 use crate::domain::id::IdMaker;
 use crate::domain::source::Source;
-use crate::http::{self, Health, Listeners, Room, Rooms};
+use crate::http::{self, Ends, HandedOn, Health, Listeners, Room, Rooms};
 use crate::random::Random;
 use crate::receive::{DriftBook, Rates, Receiver};
 use crate::store::sqlite::{DiskRoom, OpenError, SqliteStore};
@@ -31,6 +33,9 @@ const ATTEMPTS_GRACE: Duration = Duration::from_secs(10);
 /// How long we go on accepting once we stop, telling everybody who asks to come on another connection. A vendor that keeps
 /// its connection for the next callback hears of it so, instead of finding the connection cut off under its request.
 const FAREWELL: Duration = Duration::from_millis(500);
+
+/// How long attempts under way may take to end if the next callbox waits for us to make room; those cut off are `unknown`.
+const HAND_ON_GRACE: Duration = Duration::from_secs(1);
 
 /// Reloads that may be asked for at a time; who comes later waits.
 const RELOADS_MAX: usize = 4;
@@ -76,8 +81,17 @@ pub struct App {
 
 /// Opens the store, binds the listeners and puts everything together.
 pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
+    build_on(config, surroundings, Inherited::default()).await
+}
+
+/// The same on sockets that were handed over to us.
+pub async fn build_on(
+    config: Config,
+    surroundings: Surroundings,
+    inherited: Inherited,
+) -> Result<App> {
     let Surroundings { clock, ids, jitter } = surroundings;
-    let listeners = Listeners::bind(config.server.listen, config.api.listen)?;
+    let listeners = listen(&config, inherited)?;
     let opened = open_store(&config.store, &clock, &ids)
         .with_context(|| format!("can't open the store {}", config.store.path.display()))?;
     let store: Arc<dyn Store> = Arc::new(opened);
@@ -143,6 +157,18 @@ pub async fn build(config: Config, surroundings: Surroundings) -> Result<App> {
     });
     let upkeep = Upkeep { retention, indexing, tending, replaying, watch };
     Ok(App { listeners, rooms, reloading, worker, upkeep, store, health, clock })
+}
+
+/// Takes the sockets that were handed over, and binds those that were not.
+fn listen(config: &Config, inherited: Inherited) -> Result<Listeners> {
+    let listeners = Listeners::take(config.server.listen, config.api.listen, inherited)?;
+    let asked_at = listeners.api_address;
+    ensure!(
+        !config.api.anonymous || asked_at.ip().is_loopback(),
+        "`anonymous = \"loopback\"` is for a loopback listener only, and the socket that was handed over for [api] listens on \
+         {asked_at}: leave `anonymous` out and use keys (`callbox keys new`)"
+    );
+    Ok(listeners)
 }
 
 /// What several of those need that go on beside the requests.
@@ -213,16 +239,33 @@ impl App {
         self.reloading.take()
     }
 
+    /// What feels whether it still moves.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        Pulse { store, board: Arc::clone(&self.rooms.now().board), clock }
+    }
+
     /// Runs until `stop`. Then: ready no more, deliveries end, requests end, everything is written, the store is closed.
     /// `hurry` cuts the waiting short; nothing that was acknowledged depends on it.
     pub async fn run_until(self, stop: CancellationToken, hurry: CancellationToken) -> Result<()> {
+        self.hand_on(Ends { stop, hurry, ..Ends::default() }).await.map(|_| ())
+    }
+
+    /// The same, and gives out the sockets for the next callbox. If that one is waiting (`ends.hand_on`), everything is done to let
+    /// it begin soon: vendors who come meanwhile wait in the sockets' queues.
+    pub async fn hand_on(self, ends: Ends) -> Result<HandedOn> {
         drop(self.reloading); // if nobody took it over, nobody reloads
         let Self { listeners, rooms, worker, upkeep, store, health, clock, .. } = self;
+        let again = listeners.again()?;
+        let Ends { stop, hand_on, hurry } = ends;
         let (stop_delivering, stop_accepting) =
             (CancellationToken::new(), CancellationToken::new());
         let mut worker = tokio::spawn(worker.run(stop_delivering.clone(), ATTEMPTS_GRACE));
         let mut upkeep = upkeep.start(&store, &clock, &stop_delivering);
-        let serving = http::serve(listeners, rooms, stop_accepting.clone(), hurry.clone());
+        let ends =
+            Ends { stop: stop_accepting.clone(), hand_on: hand_on.clone(), hurry: hurry.clone() };
+        let serving = http::serve(listeners, rooms, ends);
         let ending = async {
             let failed = tokio::select! {
                 () = stop.cancelled() => None,
@@ -230,10 +273,19 @@ impl App {
             };
             health.stop();
             stop_delivering.cancel();
-            let in_order =
-                async { tokio::join!(&mut worker, all_ended(&mut upkeep), clock.sleep(FAREWELL)) };
+            let hands_on = hand_on.is_cancelled();
+            if hands_on {
+                stop_accepting.cancel();
+            }
+            let farewell = async {
+                if !hands_on {
+                    clock.sleep(FAREWELL).await;
+                }
+            };
+            let in_order = async { tokio::join!(&mut worker, all_ended(&mut upkeep), farewell) };
             let ended = tokio::select! {
                 _ = in_order, if failed.is_none() => true,
+                () = clock.sleep(HAND_ON_GRACE), if hands_on => false,
                 () = hurry.cancelled() => false,
                 _ = store.given_up() => false,
             };
@@ -246,7 +298,8 @@ impl App {
         };
         tokio::pin!(serving, ending);
         let (served, failed) = tokio::select! {
-            served = &mut serving => (served, None), // it ended by itself: something is wrong with the listeners
+            // If it ended by itself, something is wrong with the listeners.
+            served = &mut serving => (served, if stop_accepting.is_cancelled() { ending.await } else { None }),
             failed = &mut ending => (serving.await, failed),
         };
         let closed = store.close().await;
@@ -254,6 +307,7 @@ impl App {
             return Err(failed.into());
         }
         closed.context("the store did not close cleanly")?;
-        served.context("the listeners failed")
+        let connections = served.context("the listeners failed")?;
+        Ok(HandedOn { listeners: again, connections })
     }
 }

@@ -40,7 +40,6 @@ const TELEMETRY_USERS: &[&str] = &["cli", "app"];
 const RESERVED: &[(&str, &str, &str)] = &[
     ("actix_web", "src/http/", "only `http` knows actix; hand the other rooms plain values"),
     ("actix_http", "src/http/", "only `http` knows actix; hand the other rooms plain values"),
-    ("actix_server", "src/http/", "only `http` knows actix; hand the other rooms plain values"),
     ("web::Bytes", "src/http/body.rs", "the one body reader has cap and deadline; take a `Body`"),
     ("web::Payload", "src/http/body.rs", "the one body reader has cap and deadline; take a `Body`"),
     (

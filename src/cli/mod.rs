@@ -110,7 +110,7 @@ pub const WRONG: u8 = 2;
 
 /// What `serve` logs unless told otherwise. The HTTP library's lines are of strangers who send what is not HTTP: nobody should be
 /// paged for them, and nobody should fill the disk with them.
-const SERVE_LOGS: &str = "info,actix_server=warn,actix_http=off";
+const SERVE_LOGS: &str = "info,actix_http=off";
 
 /// Does what the command line says. Every refusal says what, where and what to do, on stderr.
 #[must_use]

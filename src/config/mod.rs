@@ -7,6 +7,7 @@ mod environment;
 mod expect;
 mod filter;
 mod headers;
+mod inherited;
 mod judge;
 mod load;
 mod mapping;
@@ -33,6 +34,7 @@ use ipnet::IpNet;
 use url::Url;
 
 pub use environment::Environment;
+pub use inherited::{Inherited, Started, Supervised};
 pub use mistakes::{ConfigError, Mistake, Place};
 pub use reference::REFERENCE;
 

@@ -1,10 +1,11 @@
-//! A connection with its limits: a head that does not come to its end, and answers that nobody takes, cut it off.
+//! A connection with its limits: a head that does not come to its end, and answers that nobody takes, cut it off. It parts well, too.
 //!
 //! The server times the first head of a connection alone, and no write; whoever sends half a second head could stay for ever.
 
 use std::cell::Cell;
 use std::future::Future;
 use std::io;
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::parting::{Ear, Stage};
 use super::seats::Seat;
 use crate::clock::Clock;
 
@@ -32,6 +34,9 @@ pub(super) struct Guarded<S> {
     head: Option<Timer>,
     stall: Option<Timer>,
     seat: Seat,
+    ear: Ear,
+    /// Whether it is the next callbox's now: nothing more may be done to it.
+    handed_on: bool,
 }
 
 /// Whose turn it is on a connection; shared with the requests on it.
@@ -44,24 +49,39 @@ struct Standing {
     serving: Cell<bool>,
     /// When the first byte of a head came that has not come to its end.
     begun: Cell<Option<Duration>>,
+    /// Whether a request was served.
+    used: Cell<bool>,
+    /// Whether something of a request may be on its way still that nobody wants.
+    littered: Cell<bool>,
+    /// Whether a request was answered since it was last looked whether the connection rests.
+    answered: Cell<bool>,
 }
 
 impl Turn {
     /// A head is whole: from now on its handler has the say, the deadline of bodies included.
     pub(super) fn ours(&self) {
         self.0.serving.set(true);
+        self.0.used.set(true);
         self.0.begun.set(None);
     }
 
-    /// It is answered: what comes now belongs to another head.
-    pub(super) fn theirs(&self) {
+    /// It is answered: what comes now belongs to another head, if all of the request was read.
+    pub(super) fn theirs(&self, all_read: bool) {
         self.0.serving.set(false);
+        self.0.answered.set(true);
+        self.0.littered.set(!all_read);
+    }
+
+    /// Whether nothing of a request has come yet.
+    fn rests(&self) -> bool {
+        !self.0.serving.get() && self.0.begun.get().is_none()
     }
 }
 
 impl<S> Guarded<S> {
-    pub(super) fn new(stream: S, seat: Seat, clock: Arc<dyn Clock>) -> Self {
-        Self { stream, turn: Turn::default(), clock, head: None, stall: None, seat }
+    pub(super) fn new(stream: S, seat: Seat, clock: Arc<dyn Clock>, ear: Ear) -> Self {
+        let turn = Turn::default();
+        Self { stream, turn, clock, head: None, stall: None, seat, ear, handed_on: false }
     }
 
     pub(super) fn turn(&self) -> Turn {
@@ -115,7 +135,7 @@ fn ready(timer: &mut Option<Timer>, context: &mut Context<'_>) -> bool {
     over
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
+impl<S: AsyncRead + AsFd + Unpin> AsyncRead for Guarded<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -127,10 +147,24 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
             // Whoever takes no answers is not listened to, or the answers would pile up.
             return Poll::Pending;
         }
+        this.turn.0.answered.set(false);
+        let stage = this.ear.listen(context);
+        let leaves = stage > Stage::Staying && this.turn.rests();
+        if leaves && !this.turn.0.littered.get() && this.ear.parting().hand_on(&this.stream) {
+            // To the server it looks as if the client had gone. What the client sends is read by the next callbox.
+            this.handed_on = true;
+        }
+        if this.handed_on {
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(context, buffer);
         if buffer.filled().len() > before && !this.turn.0.serving.get() {
             this.head_comes(context)?;
+        }
+        let patient = stage < Stage::Late && !this.turn.0.used.get();
+        if read.is_pending() && leaves && !patient {
+            return Poll::Ready(Ok(()));
         }
         read
     }
@@ -159,10 +193,19 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+        let this = self.get_mut();
+        if this.turn.0.answered.take() && this.ear.parting().stage() > Stage::Staying {
+            // It was not at rest when the parting began, and may be now: it is to be looked at once more.
+            context.waker().wake_by_ref();
+        }
+        Pin::new(&mut this.stream).poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+        let this = self.get_mut();
+        if this.handed_on {
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut this.stream).poll_shutdown(context)
     }
 }

@@ -27,6 +27,7 @@ mod durable;
 mod evidence;
 mod export;
 mod follow;
+mod handover;
 mod hostile;
 mod joining;
 mod keys;

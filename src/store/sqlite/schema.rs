@@ -1,8 +1,8 @@
-//! The tables, and how an older file becomes today's: one step for each `user_version`, each in one transaction.
+//! The tables, and how an older file becomes today's: step by step, each in one transaction, so that the release before can go back.
 
 use std::path::Path;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::refusal::OpenError;
 use super::steps;
@@ -10,7 +10,8 @@ use super::steps;
 /// `application_id` of our files: "cbox" in ASCII.
 pub(super) const APPLICATION_ID: i32 = 0x6362_6f78;
 
-/// The steps, oldest first: step n leads from `user_version` n to n + 1. They are never changed, only added to.
+/// The steps of the first releases, oldest first: step n leads from `user_version` n to n + 1. They are never changed. One more of
+/// them would keep every release before it from opening the file: what can be added without that belongs into [`ADDED`].
 const STEPS: &[&str] = &[
     FIRST,
     SECOND,
@@ -23,6 +24,15 @@ const STEPS: &[&str] = &[
     steps::COUNTS,
     steps::LINES,
 ];
+
+/// The steps since then, by name, oldest first. They only add: tables, nullable columns, indexes, triggers that also hold what the
+/// release before writes. So that release still opens the file, and going back is starting it again; what it does not know of, it
+/// leaves alone. They are done in a moment: what takes long is made beside the service, as [`steps::FOUND_BY`] shows. The file notes
+/// their names, and `user_version` stays.
+const ADDED: &[(&str, &str)] = &[];
+
+/// Where the names of added steps are noted. It is made with the first of them.
+const NOTED: &str = "CREATE TABLE IF NOT EXISTS step (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID";
 
 /// The `user_version` of today's tables.
 const TODAY: usize = STEPS.len();
@@ -184,8 +194,16 @@ const SECOND: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
-/// Brings the file to today's tables. A file of a newer release is refused, and left as it is.
+/// Brings the file to today's tables. A file that a newer release made unreadable for us is refused, and left as it is.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    bring(connection, path, ADDED)
+}
+
+fn bring(
+    connection: &mut Connection,
+    path: &Path,
+    added: &[(&str, &str)],
+) -> Result<(), OpenError> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let done = usize::try_from(version).unwrap_or(usize::MAX);
     if done > TODAY {
@@ -196,18 +214,30 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
     for (number, step) in STEPS.iter().enumerate().skip(done) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(step)?;
-        transaction.pragma_update(
-            None,
-            "user_version",
-            i64::try_from(number + 1).unwrap_or(i64::MAX),
-        )?;
-        if transaction.prepare("PRAGMA foreign_key_check")?.exists([])? {
-            let found = format!("rows lead nowhere after step {}", number + 1);
-            return Err(OpenError::Damaged { path: path.to_owned(), found });
+        let version = i64::try_from(number + 1).unwrap_or(i64::MAX);
+        transaction.pragma_update(None, "user_version", version)?;
+        finish(transaction, path, &format!("step {version}"))?;
+    }
+    for (name, step) in added {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute(NOTED, [])?;
+        let noted = "INSERT INTO step (name) VALUES (?1) ON CONFLICT (name) DO NOTHING";
+        if transaction.execute(noted, [name])? == 1 {
+            transaction.execute_batch(step)?;
+            finish(transaction, path, &format!("the step `{name}`"))?;
         }
-        transaction.commit()?;
     }
     connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(())
+}
+
+/// Looks at what a step leaves, and keeps it.
+fn finish(transaction: Transaction<'_>, path: &Path, step: &str) -> Result<(), OpenError> {
+    if transaction.prepare("PRAGMA foreign_key_check")?.exists([])? {
+        let found = format!("rows lead nowhere after {step}");
+        return Err(OpenError::Damaged { path: path.to_owned(), found });
+    }
+    transaction.commit()?;
     Ok(())
 }
 
@@ -232,5 +262,29 @@ mod tests {
         let version: i64 =
             connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
         assert_eq!(usize::try_from(version).unwrap(), TODAY);
+    }
+
+    #[test]
+    fn the_release_before_opens_what_the_next_one_added_to_and_nothing_is_added_twice() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let path = Path::new("callbox.db");
+        let next: &[(&str, &str)] = &[
+            ("notes", "CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT"),
+            ("rating", "ALTER TABLE message ADD COLUMN rating INTEGER"),
+        ];
+        bring(&mut connection, path, &[]).unwrap();
+        bring(&mut connection, path, next).unwrap();
+        connection.execute("INSERT INTO note (text) VALUES ('kept')", []).unwrap();
+        // Back, and forth again.
+        bring(&mut connection, path, &[]).unwrap();
+        let message = "INSERT INTO message (message_id, source, instance, updated_ms, folded)
+                       VALUES ('m', 'shop', '', 1, '{}')";
+        connection.execute(message, []).unwrap();
+        bring(&mut connection, path, next).unwrap();
+        let sql = "SELECT (SELECT text FROM note) = 'kept' AND rating IS NULL FROM message";
+        assert!(connection.query_row(sql, [], |row| row.get::<_, bool>(0)).unwrap());
+        let names = "SELECT group_concat(name) FROM (SELECT name FROM step ORDER BY name)";
+        let names: String = connection.query_row(names, [], |row| row.get(0)).unwrap();
+        assert_eq!(names, "notes,rating");
     }
 }

@@ -22,6 +22,14 @@ pub(crate) struct Acknowledged {
     pub(crate) sha256: String,
 }
 
+impl Acknowledged {
+    /// What this answer acknowledges.
+    pub(crate) fn of(body: &str, answer: &Answer) -> Self {
+        let (callback, events) = (answer.callback(), answer.events());
+        Self { callback, events, sha256: hex::encode(Sha256::digest(body)) }
+    }
+}
+
 /// Connections that push at the same time.
 pub(crate) struct Load {
     pushers: JoinSet<Pushed>,
@@ -89,11 +97,7 @@ impl Pushed {
     fn note(&mut self, body: &str, ended: std::io::Result<Answer>) -> bool {
         match ended {
             Ok(answer) if answer.status == 200 => {
-                self.acknowledged.push(Acknowledged {
-                    callback: answer.callback(),
-                    events: answer.events(),
-                    sha256: hex::encode(Sha256::digest(body)),
-                });
+                self.acknowledged.push(Acknowledged::of(body, &answer));
                 answer.header("connection") != Some("close")
             }
             Ok(_) => {

@@ -12,6 +12,7 @@ pub(crate) mod load;
 pub(crate) mod program;
 pub(crate) mod receiver;
 pub(crate) mod shelf;
+pub(crate) mod vendor;
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const MINUTE: Duration = Duration::from_mins(1);

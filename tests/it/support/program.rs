@@ -1,10 +1,12 @@
 //! The real program as its own process: started, watched, killed, and started again on what it left.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 
+use command_fds::{CommandFdExt, FdMapping};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A folder with a configuration, in which one program after the other runs.
@@ -62,6 +64,17 @@ impl Place {
     /// The same, with all that it can log in this file.
     pub(crate) fn start_logging(&self, log: &Path) -> Program {
         Program::of(self.command("trace").stderr(std::fs::File::create(log).unwrap()))
+    }
+
+    /// The same with these sockets and this environment, as systemd does it.
+    pub(crate) fn start_with(&self, sockets: Vec<OwnedFd>, variables: &[(&str, &str)]) -> Program {
+        let mut command = self.command("off");
+        let count = sockets.len().to_string();
+        let mappings = sockets.into_iter().zip(3..);
+        let mappings = mappings.map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd });
+        command.fd_mappings(mappings.collect()).unwrap();
+        command.env("LISTEN_FDS", count).envs(variables.iter().copied());
+        Program::of(command.stderr(Stdio::inherit()))
     }
 
     /// Starts the program with a bound on the size of its files, in blocks of 512 bytes: a write beyond it fails as on a bad disk.
@@ -126,6 +139,7 @@ pub(crate) struct Program {
     child: Child,
     /// The program itself, if the child is what traces it.
     traced: Option<Pid>,
+    output: Lines<BufReader<ChildStdout>>,
     pub(crate) vendors: SocketAddr,
     pub(crate) api: SocketAddr,
 }
@@ -138,15 +152,9 @@ impl Program {
 
     /// The program once it listens, or the child that does not.
     fn with(mut child: Child) -> Result<Self, Child> {
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut address = |label: &str| -> Option<SocketAddr> {
-            let line = lines.find_map(|line| line.ok().filter(|line| line.contains(label)))?;
-            Some(line.rsplit_once("http://").unwrap().1.parse().unwrap())
-        };
-        let (Some(vendors), Some(api)) = (address("vendors push to"), address("ask at")) else {
-            return Err(child);
-        };
-        Ok(Self { child, traced: None, vendors, api })
+        let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+        let Some((vendors, api)) = banner(&mut output) else { return Err(child) };
+        Ok(Self { child, traced: None, output, vendors, api })
     }
 
     /// The same if the child is what traces it.
@@ -156,6 +164,18 @@ impl Program {
         let inner: i32 = children.unwrap().trim().parse().unwrap();
         self.traced = Pid::from_raw(inner);
         self
+    }
+
+    /// Has the program on the disk take its place, and waits until it has.
+    pub(crate) fn upgrade(&mut self) {
+        self.ask_to_upgrade();
+        let begun = banner(&mut self.output);
+        assert_eq!(begun, Some((self.vendors, self.api)));
+    }
+
+    /// Asks it to let the program on the disk take its place.
+    pub(crate) fn ask_to_upgrade(&self) {
+        kill_process(self.pid(), Signal::USR2).unwrap();
     }
 
     /// Asks it to stop.
@@ -187,6 +207,15 @@ impl Program {
     pub(crate) fn wait(&mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }
+}
+
+/// Where the program says that it listens, once it has begun; nowhere if it has ended.
+fn banner(output: &mut Lines<BufReader<ChildStdout>>) -> Option<(SocketAddr, SocketAddr)> {
+    let mut address = |label: &str| -> Option<SocketAddr> {
+        let line = output.find_map(|line| line.ok().filter(|line| line.contains(label)))?;
+        Some(line.rsplit_once("http://").unwrap().1.parse().unwrap())
+    };
+    Some((address("vendors push to")?, address("ask at")?))
 }
 
 impl Drop for Program {
