@@ -82,6 +82,7 @@ fn open(path: &Path) -> Result<Connection, rusqlite::Error> {
 const PAGE: &str = "SELECT data FROM event ORDER BY sequence DESC LIMIT 50";
 
 /// Every kind of question, about what is in this store.
+#[expect(clippy::too_many_lines, reason = "it is the list")]
 pub(crate) fn of(path: &Path) -> Result<Vec<Question>, Box<dyn Error>> {
     let connection = open(path)?;
     let newest: i64 =
@@ -113,6 +114,9 @@ pub(crate) fn of(path: &Path) -> Result<Vec<Question>, Box<dyn Error>> {
     }
     let by_phone = |path: &str| -> Vec<String> {
         phones.iter().map(|(phone, _)| format!("{path}?phone={phone}")).collect()
+    };
+    let in_conversation = |path: &str| -> Vec<String> {
+        phones.iter().map(|(phone, _)| format!("{path}?conversation={phone}")).collect()
     };
     let one = |target: &str| vec![target.to_owned()];
     let (by_conversation, nothing) =
@@ -150,6 +154,12 @@ pub(crate) fn of(path: &Path) -> Result<Vec<Question>, Box<dyn Error>> {
         Question::new("messages that failed", one("/v1/messages?state=failed")),
         Question::new("stuck messages", one("/v1/messages?stuck_for=10m")),
         Question::new("messages by phone", by_phone("/v1/messages")),
+        Question::new("messages of a conversation", in_conversation("/v1/messages")),
+        Question::new("events of a conversation", in_conversation("/v1/events")),
+        Question::new("contradictory messages", one("/v1/messages?contradictory=true")),
+        Question::new("messages by reference", one("/v1/messages?client_ref=km-300001")),
+        Question::new("messages heard of lately", one("/v1/messages?since=2020-01-01T00:00:00Z&direction=inbound")),
+        Question::new("deliveries", one("/v1/deliveries")),
         Question::new("callbacks", one("/v1/callbacks")).beside("SELECT headers FROM callback ORDER BY id DESC LIMIT 50", nothing),
     ])
 }

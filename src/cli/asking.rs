@@ -1,5 +1,6 @@
 //! Asking a running callbox over its API: which one, its lists page by page, and what to do if it does not answer.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -89,6 +90,22 @@ impl Asking {
         Ok(items)
     }
 
+    /// Prints what it streams for `GET path`, as it comes. Whoever reads no further has had enough.
+    pub(super) async fn pour(&self, path: &str) -> anyhow::Result<ExitCode> {
+        let mut download = self.client.open(path).await.map_err(|error| self.explained(error))?;
+        loop {
+            let piece = download.next().await;
+            let piece = piece.context("the export broke off: what was printed is not all of it")?;
+            let Some(piece) = piece else { return Ok(ExitCode::SUCCESS) };
+            match std::io::stdout().lock().write_all(&piece) {
+                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                    return Ok(ExitCode::SUCCESS);
+                }
+                other => other.context("can't write the export")?,
+            }
+        }
+    }
+
     /// The error, with what to do about it where that is known.
     fn explained(&self, error: ClientError) -> anyhow::Error {
         let address = &self.address;
@@ -124,6 +141,28 @@ pub(super) fn given<const N: usize>(options: [(&'static str, Option<String>); N]
     options.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
+/// How a list is written for programs.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum Format {
+    /// A JSON object a line
+    Jsonl,
+    /// Comma-separated values, the names of the columns first
+    Csv,
+}
+
+impl Format {
+    /// The path under which all that fits these pairs is streamed so.
+    pub(super) fn of(self, path: &str, mut pairs: Pairs, limit: Option<usize>) -> String {
+        let word = match self {
+            Self::Jsonl => "jsonl",
+            Self::Csv => "csv",
+        };
+        pairs.push(("format", word.to_owned()));
+        pairs.extend(limit.map(|limit| ("limit", limit.to_string())));
+        at(path, &pairs, None)
+    }
+}
+
 /// A moment: an RFC 3339 time, or how long ago, such as `2h`.
 pub(super) fn moment(text: &str) -> Result<Time, String> {
     if let Ok(time) = text.parse() {
@@ -147,7 +186,6 @@ pub(super) fn print<'a>(
     values: impl IntoIterator<Item = &'a Value>,
     draw: impl FnOnce() -> String,
 ) -> anyhow::Result<ExitCode> {
-    use std::io::Write;
     let mut out = anstream::stdout().lock();
     let written = if json {
         values.into_iter().try_for_each(|value| writeln!(out, "{value}"))

@@ -1,6 +1,7 @@
-//! `callbox callbacks`: does something about callbacks that are in the store.
+//! `callbox callbacks`: what vendors sent, as a table; one of them as it came; and reading them again.
 
 mod account;
+mod list;
 mod reprocess;
 
 use std::process::ExitCode;
@@ -9,13 +10,18 @@ use clap::{Args, Subcommand};
 
 /// The arguments of `callbox callbacks`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct CallbacksArgs {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+    #[command(flatten)]
+    list: list::ListArgs,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show one callback as it came, or its bytes alone
+    Show(list::ShowArgs),
     /// Read callbacks again with today's adapters, configuration and secrets
     ///
     /// A quarantined callback that is understood now, and an unauthentic one that is authentic now, are released: their events
@@ -30,6 +36,8 @@ enum Command {
 /// Does what was asked for.
 pub async fn run(args: CallbacksArgs) -> anyhow::Result<ExitCode> {
     match args.command {
-        Command::Reprocess(args) => reprocess::run(args).await,
+        None => list::run(args.list).await,
+        Some(Command::Show(args)) => list::show(args).await,
+        Some(Command::Reprocess(args)) => reprocess::run(args).await,
     }
 }

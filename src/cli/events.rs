@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::asking::{Asking, Pairs, given, moment, print};
+use super::asking::{Asking, Format, Pairs, given, moment, print};
 use super::table::{self, BOLD, Cell, Table, at, id, plain, time};
 use super::target::ApiArgs;
 use crate::clock::Time;
@@ -39,12 +39,15 @@ struct ListArgs {
     /// Received before this
     #[arg(long, value_name = "WHEN", value_parser = moment)]
     until: Option<Time>,
-    /// How many at the most, the newest first
-    #[arg(long, value_name = "N", default_value_t = LIMIT_DEFAULT)]
-    limit: usize,
+    /// How many at the most, the newest first [default: 50; with --format all of them]
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
+    /// Print all that fit, as they come: without a limit, and without room needed for them
+    #[arg(long, value_enum, value_name = "FORMAT", conflicts_with = "json")]
+    format: Option<Format>,
     #[command(flatten)]
     api: ApiArgs,
 }
@@ -90,6 +93,9 @@ pub(super) struct FilterArgs {
     /// To or from this number
     #[arg(long, value_name = "NUMBER")]
     phone: Option<String>,
+    /// With these words in texts, captions, names or reasons, or a part of a number
+    #[arg(long = "q", short = 'q', value_name = "WORDS")]
+    words: Option<String>,
     /// That reported this state: queued, sent, failed, delivered or read
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
@@ -106,6 +112,7 @@ impl FilterArgs {
             ("client_ref", self.client_ref.clone()),
             ("conversation", self.conversation.clone()),
             ("phone", self.phone.clone()),
+            ("q", self.words.clone()),
             ("state", self.state.clone()),
         ]);
         pairs.extend(self.types.iter().map(|pattern| ("type", pattern.clone())));
@@ -126,7 +133,12 @@ async fn list(args: ListArgs) -> anyhow::Result<ExitCode> {
     let mut pairs = args.filter.pairs();
     let times = [("since", args.since), ("until", args.until)];
     pairs.extend(given(times.map(|(name, time)| (name, time.map(|time| time.to_string())))));
-    let events = Asking::of(&args.api)?.list("/v1/events", pairs, args.limit).await?;
+    let asking = Asking::of(&args.api)?;
+    if let Some(format) = args.format {
+        return asking.pour(&format.of("/v1/events", pairs, args.limit)).await;
+    }
+    let limit = args.limit.unwrap_or(LIMIT_DEFAULT);
+    let events = asking.list("/v1/events", pairs, limit).await?;
     print(args.json, &events, || {
         let mut table =
             Table::new(["received", "type", "source", "conversation", "subject", "says", "id"]);

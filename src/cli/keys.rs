@@ -1,4 +1,4 @@
-//! `callbox keys new`: makes an API key, shows it once, and gives the configuration lines to paste.
+//! `callbox keys`: makes an API key, shown once with the configuration lines to paste; and lists those that a running callbox knows.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -7,9 +7,12 @@ use anyhow::Result;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Args, Subcommand};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::asking::length;
+use super::asking::{Asking, length, print};
+use super::table::{self, Table, at, plain, time};
+use super::target::ApiArgs;
 use crate::clock::{Clock, SystemClock, Time};
 use crate::config::Scope;
 use crate::domain::name::Name;
@@ -26,6 +29,17 @@ pub struct KeysArgs {
 enum Command {
     /// Make a key: it is shown once, and only its hash goes into the configuration
     New(NewArgs),
+    /// List the keys that a running callbox knows: what they open, until when, and when each was used last
+    List(ListArgs),
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    api: ApiArgs,
 }
 
 #[derive(Debug, Args)]
@@ -66,9 +80,45 @@ fn until(text: &str) -> Result<Time, String> {
     Ok(time)
 }
 
+/// Does what was asked for.
+pub async fn run(args: KeysArgs) -> Result<ExitCode> {
+    match args.command {
+        Command::New(new) => make(&new),
+        Command::List(list) => listed(&list).await,
+    }
+}
+
+/// Lists the keys.
+async fn listed(args: &ListArgs) -> Result<ExitCode> {
+    let answer = Asking::of(&args.api)?.get("/v1/keys").await?;
+    let keys = answer.get("data").and_then(Value::as_array).cloned().unwrap_or_default();
+    print(args.json, &keys, || {
+        let mut table = Table::new(["name", "scopes", "sources", "expires", "last used"]);
+        for key in &keys {
+            let expires = match key.get("expired").and_then(Value::as_bool) {
+                Some(true) => table::state("expired"),
+                _ => time(&at(key, "/expires_at")),
+            };
+            table.row([
+                plain(&at(key, "/name")),
+                plain(&words(key, "scopes")),
+                plain(&words(key, "sources")),
+                expires,
+                time(&at(key, "/last_used_at")),
+            ]);
+        }
+        table.or("there are no keys: `callbox keys new --name NAME` makes one")
+    })
+}
+
+/// A list of words in an answer, as one text.
+fn words(key: &Value, list: &str) -> String {
+    let words = key.get(list).and_then(Value::as_array).into_iter().flatten();
+    words.filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+}
+
 /// Makes a key and prints it.
-pub fn run(args: &KeysArgs) -> Result<ExitCode> {
-    let Command::New(new) = &args.command;
+fn make(new: &NewArgs) -> Result<ExitCode> {
     let secret: [u8; 32] = Random::from_system().bytes();
     let key = format!("cbx_{}", URL_SAFE_NO_PAD.encode(secret));
     let mut output = anstream::stdout().lock();
@@ -88,7 +138,7 @@ fn shown(new: &NewArgs, key: &str) -> String {
     };
     format!(
         "The key, shown only now; send it as `Authorization: Bearer KEY`:\n\n  {key}\n\n\
-         Put these lines into the configuration and start callbox again:\n\n\
+         Put these lines into the configuration, then start callbox again or run `callbox reload`:\n\n\
          [api.keys.{name}]\nsha256 = \"{hash}\"\nscopes = [{scopes}]\n{sources}{expires}",
         name = new.name,
         hash = hex::encode(Sha256::digest(key)),

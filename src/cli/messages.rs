@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::asking::{Asking, given, moment, print};
+use super::asking::{Asking, Format, given, moment, print};
 use super::table::{self, Table, at, id, plain, time};
 use super::target::ApiArgs;
 use crate::clock::Time;
@@ -51,6 +51,9 @@ struct ListArgs {
     /// To or from this number
     #[arg(long, value_name = "NUMBER")]
     phone: Option<String>,
+    /// With this id of your own
+    #[arg(long, value_name = "ID")]
+    client_ref: Option<String>,
     /// inbound or outbound
     #[arg(long, value_name = "DIRECTION")]
     direction: Option<String>,
@@ -66,12 +69,15 @@ struct ListArgs {
     /// Last heard of before this
     #[arg(long, value_name = "WHEN", value_parser = moment)]
     until: Option<Time>,
-    /// How many at the most, those that are new beginning
-    #[arg(long, value_name = "N", default_value_t = LIMIT_DEFAULT)]
-    limit: usize,
+    /// How many at the most, those that are new beginning [default: 50; with --format all of them]
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
+    /// Print all that fit, as they come: without a limit, and without room needed for them
+    #[arg(long, value_enum, value_name = "FORMAT", conflicts_with = "json")]
+    format: Option<Format>,
     #[command(flatten)]
     api: ApiArgs,
 }
@@ -108,13 +114,19 @@ async fn list(args: ListArgs) -> anyhow::Result<ExitCode> {
         ("vendor", args.vendor),
         ("conversation", args.conversation),
         ("phone", args.phone),
+        ("client_ref", args.client_ref),
         ("direction", args.direction),
         ("channel", args.channel),
         ("contradictory", args.contradictory.then(|| "true".to_owned())),
         ("since", args.since.map(|time| time.to_string())),
         ("until", args.until.map(|time| time.to_string())),
     ]);
-    let messages = Asking::of(&args.api)?.list("/v1/messages", pairs, args.limit).await?;
+    let asking = Asking::of(&args.api)?;
+    if let Some(format) = args.format {
+        return asking.pour(&format.of("/v1/messages", pairs, args.limit)).await;
+    }
+    let limit = args.limit.unwrap_or(LIMIT_DEFAULT);
+    let messages = asking.list("/v1/messages", pairs, limit).await?;
     print(args.json, &messages, || {
         let mut table = Table::new([
             "updated",

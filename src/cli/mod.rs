@@ -67,7 +67,7 @@ enum Command {
     Check(check::CheckArgs),
     /// Copy the store into a file, beside a running server or without one
     Backup(backup::BackupArgs),
-    /// Make API keys
+    /// Make API keys, or list those that a running callbox knows
     Keys(keys::KeysArgs),
     /// List events, or show one with its deliveries
     Events(Box<events::EventsArgs>),
@@ -83,7 +83,7 @@ enum Command {
     Consumers(consumers::ConsumersArgs),
     /// Print events as they happen
     Tail(Box<tail::TailArgs>),
-    /// Do something about callbacks that are in the store
+    /// List what vendors sent, show one as it came, or read stored ones again
     Callbacks(callbacks::CallbacksArgs),
     /// Have a running callbox read its configuration again
     Reload(reload::ReloadArgs),
@@ -172,7 +172,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(args) => check::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Demo(args) => demo::run(args).await,
-        Command::Keys(args) => keys::run(&args),
+        Command::Keys(args) => keys::run(args).await,
         Command::Events(args) => events::run(*args).await,
         Command::Messages(args) => messages::run(*args).await,
         Command::Deliveries(args) => deliveries::run(args).await,

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::auth::Caller;
+use super::export::{self, Export, What};
 use super::follow::{self, Follower};
 use super::operation::{Answer, Operation};
 use super::page::{self, List, PageOf};
@@ -22,8 +23,15 @@ use crate::domain::words::{SEARCH_MAX, Search};
 
 /// A list of events.
 pub(super) const LIST: Operation = Operation::get("listEvents", "List events", || web::to(list))
-    .takes(&[parameters::EVENTS, parameters::WAIT, parameters::PAGE])
-    .answers(&[Answer::json::<PageOf<Event>>("A page of events.")]);
+    .takes(&[parameters::EVENTS, parameters::WAIT, parameters::FORMAT, parameters::PAGE])
+    .answers(&[
+        Answer::json::<PageOf<Event>>("A page of events, or all of them as lines."),
+        Answer::text("application/x-ndjson", "With `format=jsonl`: an event a line."),
+        Answer::text(
+            "text/csv",
+            "With `format=csv`: a line for each event behind the names of the columns.",
+        ),
+    ]);
 
 /// One event.
 pub(super) const ONE: Operation =
@@ -40,6 +48,13 @@ async fn list(
     let filter = filter(&mut params, &caller)?;
     must_be_searchable(&room, &filter)?;
     let wait = follow::wait(&mut params)?;
+    if let Some(format) = export::format(&mut params)? {
+        if wait.is_some() {
+            return Err(not_allowed("wait", "a wait", "none together with `format`"));
+        }
+        let export = Export::read(What::Events(filter), format, params, &room)?;
+        return export.answer(&request, room).await;
+    }
     // Who waits for what comes next reads forwards.
     let end = if wait.is_some() { Order::Ascending } else { Order::Descending };
     let page = page::request_from(end, &mut params, List::Events, &room.key)?;

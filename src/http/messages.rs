@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::auth::Caller;
+use super::export::{self, Export, What};
 use super::operation::{Answer, Operation};
 use super::page::{self, List, PageOf};
 use super::parameters;
@@ -16,10 +17,14 @@ use crate::domain::query::{MessageFilter, Page};
 /// A list of messages.
 pub(super) const LIST: Operation =
     Operation::get("listMessages", "List messages by where they stand", || web::to(list))
-        .takes(&[parameters::MESSAGES, parameters::PAGE])
-        .answers(&[Answer::json::<PageOf<MessageTold<'static>>>(
-            "A page of messages, the latest to be heard of for the first time at the beginning.",
-        )]);
+        .takes(&[parameters::MESSAGES, parameters::FORMAT, parameters::PAGE])
+        .answers(&[
+            Answer::json::<PageOf<MessageTold<'static>>>(
+                "A page of messages, the latest to be heard of for the first time at the beginning; or all of them as lines.",
+            ),
+            Answer::text("application/x-ndjson", "With `format=jsonl`: a message a line."),
+            Answer::text("text/csv", "With `format=csv`: a line for each message behind the names of the columns."),
+        ]);
 
 /// One message.
 pub(super) const ONE: Operation =
@@ -54,6 +59,10 @@ async fn list(
         since: params.parsed("since", params::TIME)?,
         until: params.parsed("until", params::TIME)?,
     };
+    if let Some(format) = export::format(&mut params)? {
+        let export = Export::read(What::Messages(filter), format, params, &room)?;
+        return export.answer(&request, room).await;
+    }
     let page = page::request(&mut params, List::Messages, &room.key)?;
     params.end()?;
     let found = room.store.messages(filter, page).await?;

@@ -65,10 +65,21 @@ pub(super) fn request_from(
     key: &[u8; 32],
 ) -> Result<PageRequest, Problem> {
     let limit = limit(params)?;
+    let (order, after) = place(end, params, list, key)?;
+    Ok(PageRequest { limit, order, after })
+}
+
+/// Reads `order` and `cursor`.
+pub(super) fn place(
+    end: Order,
+    params: &mut Params,
+    list: List,
+    key: &[u8; 32],
+) -> Result<(Order, Option<Place>), Problem> {
     let orders = [("desc", Order::Descending), ("asc", Order::Ascending)];
     let order = params.word("order", &orders)?.unwrap_or(end);
     let after = params.text("cursor")?.map(|text| read(&text, list, key)).transpose()?;
-    Ok(PageRequest { limit, order, after })
+    Ok((order, after))
 }
 
 /// Reads `limit`.

@@ -196,8 +196,20 @@ pub(super) const EVENTS: &[Param] = &[
 pub(super) const WAIT: &[Param] = &[param(
     "wait",
     Shape::Length("^([1-9]|[1-5][0-9]|60)s$"),
-    "30s",
+    "5s",
     "Wait so long, 60s at the most, for the first event behind the cursor. The order is `asc` then.",
+)];
+
+fn formats() -> Vec<&'static str> {
+    vec!["json", "jsonl", "csv"]
+}
+
+/// Of lists that can be had whole: how they are written.
+pub(super) const FORMAT: &[Param] = &[param(
+    "format",
+    Shape::Word(formats),
+    "json",
+    "`json`: a page. `jsonl` and `csv`: everything that fits, from `cursor` on, as a stream of lines; `limit` is then the most lines in all, without it there is no limit. An export that can't be completed breaks off without the last chunk of its transfer. In CSV, a quotation mark stands before what a spreadsheet would take for a formula.",
 )];
 
 /// Which messages.

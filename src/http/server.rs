@@ -24,7 +24,7 @@ use super::guard::{Guarded, HEAD_TIME, Turn};
 use super::listeners::Listeners;
 use super::parting::{Ear, Parting};
 use super::room::Rooms;
-use super::{descriptors, routes};
+use super::{descriptors, encoding, routes};
 use crate::clock::Clock;
 
 /// How long an idle connection is kept.
@@ -79,8 +79,13 @@ pub async fn serve(
     let workers = workers.min(WORKERS_MAX);
     let mut vendors = house.crew(workers, connections, &of_vendors, app)?;
     let shared = house.rooms.clone();
-    let app =
-        move || App::new().app_data(shared.clone()).wrap(from_fn(attend)).configure(routes::api);
+    let app = move || {
+        App::new()
+            .app_data(shared.clone())
+            .wrap(from_fn(encoding::encode))
+            .wrap(from_fn(attend))
+            .configure(routes::api)
+    };
     let mut api = house.crew(NonZeroUsize::MIN, API_CONNECTIONS_MAX, &of_api, app)?;
 
     vendors.adopt(listeners.connections)?;

@@ -17,6 +17,9 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 /// The largest answer that is read, in bytes. An event is smaller than the largest body that is taken.
 const ANSWER_MAX: usize = 64 * 1024 * 1024;
 
+/// How long something may be streamed.
+const DOWNLOAD_MAX: Duration = Duration::from_hours(24);
+
 /// What is written with a percent sign in one segment of a path (RFC 3986, `unreserved` is not).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -47,6 +50,13 @@ pub struct Answer {
     pub content_type: Option<String>,
     /// The body.
     pub body: Bytes,
+}
+
+/// An answer that is taken piece by piece.
+#[derive(Debug)]
+pub struct Download {
+    url: Url,
+    response: reqwest::Response,
 }
 
 /// A request that got no answer, or not the one that goes on.
@@ -217,6 +227,26 @@ impl Client {
         if answer.status == 200 { Ok(answer.body) } else { Err(refused(url, &answer)) }
     }
 
+    /// What the API streams for `GET path`, to be taken piece by piece, however long that lasts.
+    pub async fn open(&self, path: &str) -> Result<Download, ClientError> {
+        let url = at(&self.addresses.api, path)?;
+        let mut request = self.http.get(url.clone()).timeout(DOWNLOAD_MAX);
+        if let Some(key) = &self.addresses.key {
+            request = request.bearer_auth(key.expose());
+        }
+        let unreachable = |error: reqwest::Error| ClientError::Unreachable {
+            url: url.clone(),
+            error: error.without_url(),
+        };
+        let response = request.send().await.map_err(unreachable)?;
+        if response.status() == 200 {
+            return Ok(Download { url, response });
+        }
+        let status = response.status().as_u16();
+        let body = response.bytes().await.map_err(unreachable)?;
+        Err(refused(url, &Answer { status, content_type: None, body }))
+    }
+
     /// What the API answers to `POST path`: something is to be done.
     pub async fn order(&self, path: &str) -> Result<Value, ClientError> {
         self.answered(reqwest::Method::POST, path).await
@@ -253,6 +283,17 @@ impl Client {
             request = request.bearer_auth(key.expose());
         }
         receive(url.clone(), request).await
+    }
+}
+
+impl Download {
+    /// The next piece; none once everything came. One that breaks off before is an error.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, ClientError> {
+        let url = &self.url;
+        self.response.chunk().await.map_err(|error| ClientError::Unreachable {
+            url: url.clone(),
+            error: error.without_url(),
+        })
     }
 }
 

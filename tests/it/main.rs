@@ -27,6 +27,7 @@ mod door;
 mod durable;
 mod erase;
 mod evidence;
+mod export;
 mod follow;
 mod handover;
 mod hostile;
