@@ -22,7 +22,7 @@ use parking_lot::Mutex;
 use self::desk::ModelDesk;
 use self::shelved::ShelvedDesk;
 use self::world::{Life, Sabotage, live};
-use crate::evidence::tell;
+use crate::evidence::{amount, tell};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -77,7 +77,7 @@ fn on_no_simulated_day_is_a_delivery_lost_overdone_or_turned_round() {
 #[test]
 #[ignore = "the judged extent: minutes"]
 fn in_ten_thousand_simulated_weeks_no_delivery_is_lost_overdone_or_turned_round() {
-    hold(0..10_000, 7);
+    hold(0..amount("CALLBOX_EVIDENCE_SEEDS", 10_000), 7);
 }
 
 #[test]
