@@ -26,6 +26,7 @@ mod document;
 mod door;
 mod durable;
 mod erase;
+mod erase_who;
 mod evidence;
 mod export;
 mod follow;

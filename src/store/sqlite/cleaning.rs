@@ -6,8 +6,13 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use parking_lot::Mutex;
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::log::{self, Gate};
+use super::space::Space;
+use super::trouble::Trouble;
+use super::writer::understand;
 use crate::domain::person::Marks;
 use crate::store::StoreError;
 use crate::store::erasures::Seen;
@@ -22,7 +27,7 @@ pub(super) enum Wish {
 }
 
 /// Whom to tell how it went: whether it was done, or somebody was in the way.
-pub(super) type Tell = oneshot::Sender<Result<bool, StoreError>>;
+type Tell = oneshot::Sender<Result<bool, StoreError>>;
 
 /// What was asked for and is not done yet. Nobody asks for two things at a time; if somebody does, the latter counts.
 #[derive(Debug, Default)]
@@ -36,9 +41,31 @@ impl Cleaning {
         told
     }
 
-    /// What is asked for.
-    pub(super) fn take(&self) -> Option<(Wish, Tell)> {
-        self.0.lock().take()
+    /// Does what is asked for, if anything is; why the thread that writes must not go on, if it must not.
+    pub(super) fn carry_out(
+        &self,
+        connection: &Connection,
+        gate: &Gate,
+        space: &Space,
+    ) -> Result<(), String> {
+        let Some((wish, tell)) = self.0.lock().take() else { return Ok(()) };
+        let rewritten = match wish {
+            Wish::EmptyLog => Ok(()),
+            Wish::Rewrite => connection.execute_batch("VACUUM"),
+        };
+        let emptied = rewritten.and_then(|()| log::empty(connection, gate));
+        let told = emptied.as_ref().map(|done| *done).map_err(understand);
+        // Whoever asked may have gone.
+        let _ = tell.send(told);
+        let Err(error) = emptied else { return Ok(()) };
+        match Trouble::of(&error) {
+            Trouble::Own => Ok(()),
+            Trouble::Full => {
+                space.full();
+                Ok(())
+            }
+            Trouble::Disk | Trouble::Ruin => Err(format!("the file could not be cleaned: {error}")),
+        }
     }
 }
 

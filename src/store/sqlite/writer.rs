@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use tokio::sync::{mpsc, oneshot};
 
-use super::cleaning::{Cleaning, Wish};
+use super::cleaning::Cleaning;
 use super::counts::Counting;
 use super::log::{self, Gate};
 use super::open::{self, set_meta};
@@ -323,25 +323,8 @@ impl Thread {
 
     /// Does to the whole file what somebody asked for, if anybody did.
     fn clean(&self) -> Result<(), GiveUp> {
-        let Some((wish, tell)) = self.house.cleaning.take() else { return Ok(()) };
-        let rewritten = match wish {
-            Wish::EmptyLog => Ok(()),
-            Wish::Rewrite => self.connection.execute_batch("VACUUM"),
-        };
-        let emptied = rewritten.and_then(|()| log::empty(&self.connection, &self.house.gate));
-        let trouble = emptied.as_ref().err().map(Trouble::of);
-        // Whoever asked may have gone.
-        let _ = tell.send(emptied.as_ref().map(|done| *done).map_err(understand));
-        match (trouble, emptied) {
-            (Some(Trouble::Disk | Trouble::Ruin), Err(error)) => {
-                Err(GiveUp(format!("the file could not be cleaned: {error}")))
-            }
-            (Some(Trouble::Full), _) => {
-                self.house.space.full();
-                Ok(())
-            }
-            (_, _) => Ok(()),
-        }
+        let House { cleaning, gate, space, .. } = &self.house;
+        cleaning.carry_out(&self.connection, gate, space).map_err(GiveUp)
     }
 
     /// The clean end: everything is in the database file, and the file says so.

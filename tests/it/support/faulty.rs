@@ -1,6 +1,5 @@
 //! A store that fails when a test says so, and is the real one otherwise.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
@@ -11,12 +10,10 @@ use callbox::domain::backlog::StartFrom;
 use callbox::domain::consumer::{Consumer, Lag};
 use callbox::domain::delivery::{Delivery, Trigger};
 use callbox::domain::drift::{Finding, Seen};
-use callbox::domain::erasure::Erasure;
 use callbox::domain::event::Event;
-use callbox::domain::id::{CallbackId, DeliveryId, ErasureId, EventId, ReplayId};
+use callbox::domain::id::{CallbackId, DeliveryId, EventId, ReplayId};
 use callbox::domain::message::Message;
 use callbox::domain::name::Name;
-use callbox::domain::person::Marks;
 use callbox::domain::query::{
     CallbackFilter, DeliveryFilter, EventFilter, MessageFilter, Page, PageRequest, Place,
 };
@@ -25,15 +22,14 @@ use callbox::domain::stats::{Counts, StatsFilter};
 use callbox::store::sqlite::SqliteStore;
 use callbox::store::{
     AlarmEvent, Alarms, Appended, Backlog, Backlogs, CallbackRecord, Claimed, Consumers, Counted,
-    End, EraseDone, EraseStep, Erasures, ExpireStep, Expired, Extent, HandStep, Indexed, Intake,
-    JoinStep, Joined, Joining, Keeping, Learned, Moved, NewCallback, NewReading, OrderedJoin,
-    Outbox, Plan, Prune, Pruned, Questions, Recorded, Replays, Reread, SeenInFile, SourceCounts,
-    Standing, Start, StoreError, StoredCallback, Story, Theirs, Upkeep,
+    ExpireStep, Expired, Extent, HandStep, Indexed, Intake, JoinStep, Joined, Joining, Keeping,
+    Moved, NewCallback, NewReading, OrderedJoin, Outbox, Prune, Pruned, Questions, Recorded,
+    Replays, Reread, SourceCounts, Start, StoreError, StoredCallback, Story, Upkeep,
 };
 
 /// The real store, until it is told to fail.
 pub(crate) struct FaultyStore {
-    inner: SqliteStore,
+    pub(super) inner: SqliteStore,
     failing_records: AtomicUsize,
     panicking_bodies: AtomicUsize,
 }
@@ -334,74 +330,6 @@ impl Consumers for FaultyStore {
 
     async fn consumers(&self) -> Result<Vec<(Consumer, Lag)>, StoreError> {
         self.inner.consumers().await
-    }
-}
-
-#[async_trait]
-impl Erasures for FaultyStore {
-    async fn begin_erasure(&self, erasure: Erasure, plan: Plan) -> Result<(), StoreError> {
-        self.inner.begin_erasure(erasure, plan).await
-    }
-
-    async fn erasure(&self, id: ErasureId) -> Result<Option<Erasure>, StoreError> {
-        self.inner.erasure(id).await
-    }
-
-    async fn erasures(&self, page: PageRequest) -> Result<Page<Erasure>, StoreError> {
-        self.inner.erasures(page).await
-    }
-
-    async fn erasing(&self) -> Result<Option<Standing>, StoreError> {
-        self.inner.erasing().await
-    }
-
-    async fn learn(&self, sought: Arc<Marks>, after: i64) -> Result<Learned, StoreError> {
-        self.inner.learn(sought, after).await
-    }
-
-    async fn keep_marks(&self, id: ErasureId, marks: Marks) -> Result<(), StoreError> {
-        self.inner.keep_marks(id, marks).await
-    }
-
-    async fn erase(&self, step: EraseStep) -> Result<EraseDone, StoreError> {
-        self.inner.erase(step).await
-    }
-
-    async fn empty_log(&self) -> Result<bool, StoreError> {
-        self.inner.empty_log().await
-    }
-
-    async fn look_into_file(
-        &self,
-        marks: Arc<Marks>,
-        texts: Arc<[String]>,
-        from: u64,
-    ) -> Result<SeenInFile, StoreError> {
-        self.inner.look_into_file(marks, texts, from).await
-    }
-
-    async fn rewrite(&self, largest: u64) -> Result<bool, StoreError> {
-        self.inner.rewrite(largest).await
-    }
-
-    async fn end_erasure(&self, end: End) -> Result<(), StoreError> {
-        self.inner.end_erasure(end).await
-    }
-
-    async fn theirs(
-        &self,
-        marks: Arc<Marks>,
-        after: i64,
-    ) -> Result<Theirs<(Event, Vec<Delivery>)>, StoreError> {
-        self.inner.theirs(marks, after).await
-    }
-
-    async fn naming(
-        &self,
-        marks: Arc<Marks>,
-        after: i64,
-    ) -> Result<Theirs<CallbackId>, StoreError> {
-        self.inner.naming(marks, after).await
     }
 }
 
