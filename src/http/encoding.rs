@@ -23,8 +23,9 @@ const LEAST: u64 = 1_024;
 const PIECE: usize = 64 * 1_024;
 
 /// Content types that shrink. A callback's own bytes are none of them: they go out as they came.
-const TYPES: [&str; 7] = [
+const TYPES: [&str; 8] = [
     "application/json",
+    "application/openmetrics-text",
     "application/problem+json",
     "application/x-ndjson",
     "text/csv",
