@@ -35,9 +35,15 @@ fn questions(dashboard: &Value) -> Vec<String> {
 #[tokio::test]
 async fn every_metric_that_dashboard_and_rules_name_is_there() {
     let crm = Receiver::start().await;
-    let source = "[sources.shop]\nvendor = \"wavecell\"\nauth = [{ type = \"none\" }]\nrate = 5\n";
+    let source = "[sources.shop]\nvendor = \"wavecell\"\nauth = [{ type = \"none\" }]\nrate = 5\n\
+                  [sources.desk]\nvendor = \"wavecell\"\nauth = [{ type = \"bearer\", secrets = [\"kettle-kettle-kettle\"] }]\n";
     let callbox = Callbox::start(&format!("{source}{}", crm.configured("crm", ""))).await;
     callbox.push("shop", receipt("m/1", "sent")).await.callback();
+    callbox.push("desk", receipt("m/1", "sent")).await.problem(401, "unauthentic");
+    for _ in 0..3 {
+        callbox.clock.advance(5 * SECOND);
+    }
+    callbox.until("/v1/alarms", |page| page["data"] != json!([])).await;
     let told = callbox.ask("/metrics").await.text();
     let there: BTreeSet<String> = told
         .lines()

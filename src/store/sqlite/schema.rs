@@ -23,14 +23,13 @@ const STEPS: &[&str] = &[
     steps::ALARMS,
     steps::COUNTS,
     steps::LINES,
-    steps::ERASURES,
 ];
 
 /// The steps since then, by name, oldest first. They only add: tables, nullable columns, indexes, triggers that also hold what the
 /// release before writes. So that release still opens the file, and going back is starting it again; what it does not know of, it
 /// leaves alone. They are done in a moment: what takes long is made beside the service, as [`steps::FOUND_BY`] shows. The file notes
 /// their names, and `user_version` stays.
-const ADDED: &[(&str, &str)] = &[];
+const ADDED: &[(&str, &str)] = &[("erasures", steps::ERASURES)];
 
 /// Where the names of added steps are noted. It is made with the first of them.
 const NOTED: &str = "CREATE TABLE IF NOT EXISTS step (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID";

@@ -82,11 +82,17 @@ pub(crate) async fn send(
         write!(request, "content-length: {}\r\n", body.len()).unwrap();
     }
     request.push_str("\r\n");
-    exchange(to, &[request.as_bytes(), body].concat()).await
+    let received = receive(to, &[request.as_bytes(), body].concat()).await?;
+    // What answers HEAD tells of a body that does not come.
+    if method == "HEAD" { Ok(head(&received)?.0) } else { answer(&received) }
 }
 
 /// Writes these bytes on a connection of its own, and reads the answer to the connection's end.
 pub(crate) async fn exchange(to: SocketAddr, bytes: &[u8]) -> io::Result<Answer> {
+    answer(&receive(to, bytes).await?)
+}
+
+async fn receive(to: SocketAddr, bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(to).await?;
     let (mut reading, mut writing) = stream.split();
     let mut received = Vec::new();
@@ -98,18 +104,22 @@ pub(crate) async fn exchange(to: SocketAddr, bytes: &[u8]) -> io::Result<Answer>
         read?;
         return Err(io::ErrorKind::ConnectionReset.into());
     }
-    answer(&received)
+    Ok(received)
 }
 
-/// The first answer in these bytes, if it is whole.
-pub(crate) fn answer(bytes: &[u8]) -> io::Result<Answer> {
+/// The head of the first answer in these bytes, and what comes behind it.
+fn head(bytes: &[u8]) -> io::Result<(Answer, &[u8])> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
     let end = end.ok_or(io::ErrorKind::UnexpectedEof)?;
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let status = head.split(' ').nth(1).and_then(|word| word.parse().ok());
-    let mut answer =
-        Answer { status: status.ok_or(io::ErrorKind::InvalidData)?, head, body: Vec::new() };
-    let rest = &bytes[end + 4..];
+    let status = status.ok_or(io::ErrorKind::InvalidData)?;
+    Ok((Answer { status, head, body: Vec::new() }, &bytes[end + 4..]))
+}
+
+/// The first answer in these bytes, if it is whole.
+pub(crate) fn answer(bytes: &[u8]) -> io::Result<Answer> {
+    let (mut answer, rest) = head(bytes)?;
     if answer.header("transfer-encoding") == Some("chunked") {
         answer.body = unchunked(rest).ok_or(io::ErrorKind::UnexpectedEof)?;
         return Ok(answer);
