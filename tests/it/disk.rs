@@ -69,7 +69,7 @@ async fn a_failing_disk_ends_the_program_with_74_and_loses_nothing_that_was_ackn
     for blocks in [1_000, 4_000, 12_000] {
         let mut program = place.start_bounded(blocks);
         let load = Load::start(program.vendors, 8);
-        let ended = program.wait();
+        let ended = tokio::task::block_in_place(|| program.wait());
         let pushed = load.end().await;
         assert_eq!(ended.code(), Some(74), "{blocks}");
         eprintln!(
